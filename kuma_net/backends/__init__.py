@@ -1,0 +1,4 @@
+"""Ways of telling the kernel, behind one Protocol.
+
+Begin with ``base``.
+"""

@@ -1,0 +1,2 @@
+"""The command lines: ``init`` is lean, ``main`` is click.
+"""

@@ -1,0 +1,4 @@
+"""The machine: sockets, namespaces, accounts, files, processes; the effects.
+
+Begin with ``probe``.
+"""

@@ -1,0 +1,176 @@
+"""What a rule may ask of a packet: a closed set of frozen values.
+
+Every interpreter (lowering, restore text, nft text, simulation, explanation) is an exhaustive
+``match`` over ``Match`` that ends in ``assert_never``: a new class here makes the type checker
+list every place that must learn it.  Negation is a wrapper, ``Not(match)``; nothing mutates.
+
+A match on networks names both families at once: ``Destination`` with an IPv4 and an IPv6
+network is one rule for a person, one rule per family for a kernel.
+
+``Exclusions`` is "many protocol x ports x owners at once", canonical (disjoint and sorted), so
+that it fits one concatenated interval set of nf_tables however many there are.
+"""
+
+from __future__ import annotations
+
+from kuma_net.record import Record
+from kuma_net.values import join_intervals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Literal, TypeAlias
+
+    from kuma_net.values import Family, IdSet, InterfacePattern, L4Proto, Network, PortSet
+
+    Owner: TypeAlias = Literal["uid", "gid"]
+    Box: TypeAlias = tuple[int, int, int, int, int]
+    CtStateName: TypeAlias = Literal["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED"]
+
+
+class FamilyIs(Record):
+    """The packet is of this family (``meta nfproto``); restore text: the other family's has no rule."""
+
+    family: Family
+
+
+class Protocol(Record):
+    """``-p tcp`` or ``-p udp``."""
+
+    proto: L4Proto
+
+
+class Source(Record):
+    """``-s``: the source address lies in one of the networks (sorted, at least one)."""
+
+    networks: tuple[Network, ...]
+
+
+class Destination(Record):
+    """``-d``: the destination address lies in one of the networks (sorted, at least one)."""
+
+    networks: tuple[Network, ...]
+
+
+class SourcePort(Record):
+    """``--sport``: needs a ``Protocol`` before it."""
+
+    ports: PortSet
+
+
+class DestinationPort(Record):
+    """``--dport``: needs a ``Protocol`` before it."""
+
+    ports: PortSet
+
+
+class InInterface(Record):
+    """``-i``: the packet came in through the interface."""
+
+    interface: InterfacePattern
+
+
+class OutInterface(Record):
+    """``-o``: the packet leaves through the interface."""
+
+    interface: InterfacePattern
+
+
+class OwnerUid(Record):
+    """``-m owner --uid-owner``: the sending socket's user; no socket, no match."""
+
+    ids: IdSet
+
+
+class OwnerGid(Record):
+    """``-m owner --gid-owner``: the sending socket's group; no socket, no match."""
+
+    ids: IdSet
+
+
+class CtState(Record):
+    """``-m conntrack --ctstate``: connection tracking's verdict on the packet."""
+
+    state: CtStateName
+
+
+class Exclusions(Record):
+    """Protocol, destination port and owner lie in one of the boxes.
+
+    ``boxes`` holds ``(protocol number, first id, last id, first port, last port)``, disjoint
+    and sorted: build it with ``exclusions``.
+    """
+
+    owner: Owner
+    boxes: tuple[Box, ...]
+
+
+class Not(Record):
+    """The packet does not satisfy ``match`` (never an ``Exclusions`` nor another ``Not``).
+
+    ``Not(OwnerUid)`` holds also for a packet without a socket, in every interpreter, as it does
+    for xt_owner.
+    """
+
+    match: Positive
+
+
+if TYPE_CHECKING:
+    Positive: TypeAlias = (
+        FamilyIs
+        | Protocol
+        | Source
+        | Destination
+        | SourcePort
+        | DestinationPort
+        | InInterface
+        | OutInterface
+        | OwnerUid
+        | OwnerGid
+        | CtState
+    )
+    Match: TypeAlias = Positive | Exclusions | Not
+
+
+def exclusions(owner: Owner, boxes: Iterable[Box]) -> Exclusions:
+    """Return the canonical ``Exclusions`` that covers exactly the given boxes.
+
+    Boxes may overlap.  Per protocol the ids are cut where any box begins or ends; neighbours
+    with equal ports are joined again.  n boxes without overlap of ids cost n log n.
+    """
+    by_proto: dict[int, dict[tuple[int, int], list[tuple[int, int]]]] = {}
+    for proto, first_id, last_id, first_port, last_port in boxes:
+        ports = by_proto.setdefault(proto, {}).setdefault((first_id, last_id), [])
+        ports.append((first_port, last_port))
+    disjoint: list[Box] = []
+    for proto in sorted(by_proto):
+        for first_id, last_id, joined in _cut(by_proto[proto]):
+            disjoint += [(proto, first_id, last_id, *interval) for interval in joined]
+    return Exclusions(owner, tuple(disjoint))
+
+
+def _cut(
+    by_ids: dict[tuple[int, int], list[tuple[int, int]]],
+) -> list[tuple[int, int, tuple[tuple[int, int], ...]]]:
+    """Return disjoint ``(first id, last id, ports)``: a sweep over where ids begin and end."""
+    edges: dict[int, tuple[list[tuple[int, int]], list[tuple[int, int]]]] = {}
+    for ids in by_ids:
+        edges.setdefault(ids[0], ([], []))[0].append(ids)
+        edges.setdefault(ids[1] + 1, ([], []))[1].append(ids)
+    open_ids: dict[tuple[int, int], None] = {}
+    pieces: list[tuple[int, int, tuple[tuple[int, int], ...]]] = []
+    previous = 0
+    for edge in sorted(edges):
+        if open_ids:
+            ports = join_intervals([port for ids in open_ids for port in by_ids[ids]])
+            if pieces and pieces[-1][1] == previous - 1 and pieces[-1][2] == ports:
+                pieces[-1] = (pieces[-1][0], edge - 1, ports)
+            else:
+                pieces.append((previous, edge - 1, ports))
+        begins, ends = edges[edge]
+        for ids in ends:
+            del open_ids[ids]
+        for ids in begins:
+            open_ids[ids] = None
+        previous = edge
+    return pieces
