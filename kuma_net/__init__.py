@@ -2,3 +2,5 @@
 
 Begin with ``docs/architecture.md``; values flow from ``tproxy.sources`` to ``backends``.
 """
+
+__version__ = "0.1.0"
