@@ -1,0 +1,112 @@
+"""From a plan to the ruleset: one file per concern, joined here in Kuma's order.
+
+A packet that is sent meets raw OUTPUT (zones), then nat OUTPUT: log, excluded interfaces,
+excluded users, groups and networks, DNS, then the OUTBOUND chain.  One that arrives meets raw
+PREROUTING (zones), mangle PREROUTING (invalid packets), then nat PREROUTING: log, virtual
+networks, then the INBOUND chain, which begins with the excluded interfaces (a RETURN in
+PREROUTING itself would keep the packet from the rules of other owners).
+
+Where other owners share the hook chains (iptables), what must win over their rules goes
+``before`` them and the rest ``after``; ``insertRedirectInsteadOfAppend`` moves the jumps.  In a
+table of our own there is no such choice and everything is ``before``.
+"""
+
+from __future__ import annotations
+
+from kuma_net.netfilter.matches import CtState, Protocol
+from kuma_net.netfilter.ruleset import CHAIN_PREFIX, HookChain, Rule, Ruleset
+from kuma_net.netfilter.targets import Drop, Jump, Log
+from kuma_net.tproxy.dns import output_dns, raw_output, raw_prerouting
+from kuma_net.tproxy.exclusions import interface_exclusions, output_exclusions
+from kuma_net.tproxy.inbound import inbound_chain, inbound_redirect_chain
+from kuma_net.tproxy.outbound import outbound_chain, outbound_redirect_chain
+from kuma_net.tproxy.vnet import vnet_rules
+from kuma_net.values import L4Proto
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kuma_net.netfilter.ruleset import Hook
+    from kuma_net.tproxy.plan import Plan
+
+_TCP = Protocol(L4Proto.TCP)
+
+
+def compile_ruleset(plan: Plan) -> Ruleset:
+    """Return the ruleset of a plan: same plan, same ruleset."""
+    hooks: tuple[HookChain, ...] = (
+        HookChain("raw", "PREROUTING", after=_guarded(plan, "PREROUTING", raw_prerouting(plan))),
+        HookChain("raw", "OUTPUT", after=_guarded(plan, "OUTPUT", raw_output(plan))),
+        HookChain("mangle", "PREROUTING", after=_guarded(plan, "PREROUTING", _invalid(plan))),
+        _nat_prerouting(plan),
+        _nat_output(plan),
+    )
+    chains = (
+        inbound_chain(plan),
+        inbound_redirect_chain(plan),
+        outbound_chain(plan),
+        outbound_redirect_chain(plan),
+    )
+    if plan.own_table:
+        hooks = tuple(HookChain(hook.table, hook.hook, hook.rules) for hook in hooks)
+    ruleset = Ruleset(plan.families, tuple(hook for hook in hooks if hook.rules), chains)
+    return _without_comments(ruleset) if plan.config.comments_disabled else ruleset
+
+
+def _guarded(plan: Plan, hook: Hook, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Put the exclusions by interface ahead of rules, where there are any."""
+    return (*interface_exclusions(plan, hook), *rules) if rules else ()
+
+
+def _invalid(plan: Plan) -> tuple[Rule, ...]:
+    if not plan.config.drop_invalid_packets:
+        return ()
+    why = "packets that belong to no connection are dropped"
+    return (Rule((CtState("INVALID"),), Drop(), why, "dropInvalidPackets"),)
+
+
+def _log(plan: Plan, hook: Hook) -> tuple[Rule, ...]:
+    log = plan.config.log
+    if not log.enabled:
+        return ()
+    return (Rule((), Log(f"{hook}:", log.level), "packets are logged here", "log.enabled"),)
+
+
+def _nat_prerouting(plan: Plan) -> HookChain:
+    inbound = plan.config.redirect.inbound
+    why = "what arrives goes through the rules for inbound traffic"
+    to_chain = Rule((_TCP,), Jump(CHAIN_PREFIX + inbound.chain_name), why)
+    log, vnet = _log(plan, "PREROUTING"), vnet_rules(plan)
+    if vnet or inbound.insert:
+        return HookChain("nat", "PREROUTING", (*vnet, to_chain), log)
+    return HookChain("nat", "PREROUTING", after=(*log, to_chain))
+
+
+def _nat_output(plan: Plan) -> HookChain:
+    outbound = plan.config.redirect.outbound
+    why = "what is sent goes through the rules for outbound traffic"
+    to_chain = Rule((_TCP,), Jump(CHAIN_PREFIX + outbound.chain_name), why)
+    dns, tcp_bypass = output_dns(plan)
+    before = (
+        *_log(plan, "OUTPUT"),
+        *interface_exclusions(plan, "OUTPUT"),
+        *output_exclusions(plan),
+        *dns,
+    )
+    rest = (*tcp_bypass, to_chain)
+    if outbound.insert:
+        return HookChain("nat", "OUTPUT", before + rest)
+    return HookChain("nat", "OUTPUT", before, rest)
+
+
+def _without_comments(ruleset: Ruleset) -> Ruleset:
+    """Drop the reasons: ``comments.disabled`` leaves no text of ours in the kernel."""
+
+    def bare(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(rule.replace(why="", setting="") for rule in rules)
+
+    hooks = tuple(
+        HookChain(hook.table, hook.hook, bare(hook.before), bare(hook.after))
+        for hook in ruleset.hooks
+    )
+    chains = tuple(chain.replace(rules=bare(chain.rules)) for chain in ruleset.chains)
+    return Ruleset(ruleset.families, hooks, chains)

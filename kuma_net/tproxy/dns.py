@@ -1,0 +1,169 @@
+"""Rules of DNS capture, in nat and in raw.
+
+How it works.  A workload's queries (UDP 53) are redirected to the sidecar's DNS port; the
+sidecar's own queries, known by their user id, go out.  Both may leave from the same port to
+the same server, and connection tracking would take the second for the first: its NAT would
+then send the sidecar's query back to itself.  Hence two conntrack zones, set in the raw table
+before connection tracking sees the packet:
+
+* zone 1: what the sidecar asks, and the answers to it from outside;
+* zone 2: what the workload asks, and the sidecar's answers to that.
+
+What surprised us: the first zone set wins, so the sidecar's rule precedes the general one; TCP
+must stay in the default zone or SO_ORIGINAL_DST finds no connection (ENOENT); and a stub
+resolver on a loopback address answers through OUTPUT, not PREROUTING, so its answers need a
+rule there.
+
+TCP 53 bypasses the mesh, as in Kuma, unless ``redirect.dns.tcp`` sends it to the DNS port too.
+"""
+
+from __future__ import annotations
+
+from kuma_net.netfilter.matches import (
+    Destination,
+    DestinationPort,
+    FamilyIs,
+    Not,
+    OwnerUid,
+    Protocol,
+    Source,
+    SourcePort,
+)
+from kuma_net.netfilter.ruleset import Rule
+from kuma_net.netfilter.targets import CtZone, Jump, Redirect, Return
+from kuma_net.tproxy.exclusions import networks_of
+from kuma_net.values import IdSet, L4Proto, Network, PortSet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kuma_net.netfilter.matches import Match
+    from kuma_net.tproxy.plan import DnsPlan, Plan
+    from kuma_net.values import Family
+
+DNS_PORT = PortSet.of(53)
+"""RFC 1035 section 4.2."""
+SIDECAR_ZONE = 1
+WORKLOAD_ZONE = 2
+LOCALHOST = (Network.parse("127.0.0.1/32"), Network.parse("::1/128"))
+LOOPBACKS = (Network.parse("127.0.0.0/8"), Network.parse("::1/128"))
+DOCKER_CHAIN = "DOCKER_OUTPUT"
+
+_ENABLED = "redirect.dns.enabled"
+_CAPTURE_ALL = "redirect.dns.captureAll"
+_UDP_53 = (Protocol(L4Proto.UDP), DestinationPort(DNS_PORT))
+_TCP_53 = (Protocol(L4Proto.TCP), DestinationPort(DNS_PORT))
+
+
+def only(families: tuple[Family, ...], plan: Plan) -> tuple[Match, ...]:
+    """Return the match that keeps a rule to ``families``: none when that is all of the plan's."""
+    return () if families == plan.families else (FamilyIs(families[0]),)
+
+
+def output_dns(plan: Plan) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """Return the rules of nat OUTPUT: those ahead of foreign rules, and the TCP bypass."""
+    dns = plan.dns
+    if dns is None:
+        return (), ()
+    udp = _capture(plan, dns, _UDP_53, "DNS queries")
+    if not plan.config.redirect.dns.tcp:
+        return (*_sidecar_udp(plan, dns), *udp), _tcp_bypass(plan, dns)
+    tcp = _capture(plan, dns, _TCP_53, "DNS queries over TCP")
+    rest = () if plan.config.redirect.dns.capture_all else _tcp_bypass(plan, dns)
+    return (*_sidecar_udp(plan, dns), *udp, *_sidecar_tcp(plan, dns), *tcp), rest
+
+
+def _sidecar_udp(plan: Plan, dns: DnsPlan) -> tuple[Rule, ...]:
+    """The sidecar's own queries: out, or where Docker's resolver is, through Docker's rules."""
+    sidecar = OwnerUid(IdSet.of(plan.uid))
+    plain = tuple(family for family in dns.families if family not in dns.docker)
+    rules: list[Rule] = []
+    if dns.docker:
+        why = "DNS queries of the sidecar go through the rules of Docker's resolver"
+        guard = only(dns.docker, plan)
+        rules.append(Rule((*guard, *_UDP_53, sidecar), Jump(DOCKER_CHAIN), why, _ENABLED))
+    if plain:
+        why = "DNS queries of the sidecar itself go out"
+        rules.append(Rule((*only(plain, plan), *_UDP_53, sidecar), Return(), why, _ENABLED))
+    return tuple(rules)
+
+
+def _sidecar_tcp(plan: Plan, dns: DnsPlan) -> tuple[Rule, ...]:
+    why = "DNS queries of the sidecar itself over TCP go out"
+    sidecar = OwnerUid(IdSet.of(plan.uid))
+    matches = (*only(dns.families, plan), *_TCP_53, sidecar)
+    return (Rule(matches, Return(), why, "redirect.dns.tcp"),)
+
+
+def _capture(
+    plan: Plan, dns: DnsPlan, what: tuple[Protocol, DestinationPort], words: str
+) -> tuple[Rule, ...]:
+    port = Redirect(plan.config.redirect.dns.port)
+    if plan.config.redirect.dns.capture_all:
+        why = f"all {words} go to the sidecar's resolver"
+        return (Rule((*only(dns.families, plan), *what), port, why, _CAPTURE_ALL),)
+    servers = networks_of(dns.servers, dns.families)
+    why = f"{words} to a name server of resolv.conf go to the sidecar's resolver"
+    return (Rule((Destination(servers), *what), port, why, _ENABLED),)
+
+
+def _tcp_bypass(plan: Plan, dns: DnsPlan) -> tuple[Rule, ...]:
+    why = "DNS queries over TCP bypass the mesh"
+    others = Not(OwnerUid(IdSet.of(plan.uid)))
+    matches = (*only(dns.families, plan), *_TCP_53, others)
+    return (Rule(matches, Return(), why, "redirect.dns.tcp"),)
+
+
+def raw_output(plan: Plan) -> tuple[Rule, ...]:
+    """Return the zone rules for what this machine sends."""
+    dns = plan.dns
+    if dns is None or not dns.zone_split:
+        return ()
+    guard = only(dns.families, plan)
+    sidecar = OwnerUid(IdSet.of(plan.uid))
+    answers = (Protocol(L4Proto.UDP), SourcePort(PortSet.of(plan.config.redirect.dns.port)))
+    rules = [
+        Rule((*guard, *_UDP_53, sidecar), CtZone(SIDECAR_ZONE), "zone of the sidecar's queries"),
+        Rule(
+            (*guard, *answers, sidecar),
+            CtZone(WORKLOAD_ZONE),
+            "zone of the sidecar's answers to the workload",
+        ),
+    ]
+    if plan.config.redirect.dns.capture_all:
+        why = "zone of the workload's queries"
+        rules.append(Rule((*guard, *_UDP_53), CtZone(WORKLOAD_ZONE), why))
+    else:
+        rules += _raw_output_per_server(dns)
+    skip = "redirect.dns.skipConntrackZoneSplit"
+    return tuple(rule.replace(setting=skip) for rule in rules)
+
+
+def _raw_output_per_server(dns: DnsPlan) -> tuple[Rule, ...]:
+    servers = networks_of(dns.servers, dns.families)
+    why = "zone of the workload's queries to a name server of resolv.conf"
+    rules = [Rule((Destination(servers), *_UDP_53), CtZone(WORKLOAD_ZONE), why)]
+    stubs = tuple(
+        server
+        for server in servers
+        if any(near.family == server.family and near.contains(server.address) for near in LOOPBACKS)
+    )
+    if stubs:
+        near = tuple(host for host in LOCALHOST if any(s.family == host.family for s in stubs))
+        why = "zone of the answers of a name server on this machine"
+        matches = (Source(stubs), Destination(near), Protocol(L4Proto.UDP))
+        rules.append(Rule(matches, CtZone(SIDECAR_ZONE), why))
+    return tuple(rules)
+
+
+def raw_prerouting(plan: Plan) -> tuple[Rule, ...]:
+    """Return the zone rules for the answers that arrive."""
+    dns = plan.dns
+    if dns is None or not dns.zone_split:
+        return ()
+    answers = (Protocol(L4Proto.UDP), SourcePort(DNS_PORT))
+    from_whom: tuple[Match, ...] = only(dns.families, plan)
+    if not plan.config.redirect.dns.capture_all:
+        from_whom = (Source(networks_of(dns.servers, dns.families)),)
+    why = "zone of the answers to the sidecar's queries"
+    setting = "redirect.dns.skipConntrackZoneSplit"
+    return (Rule((*from_whom, *answers), CtZone(SIDECAR_ZONE), why, setting),)

@@ -1,0 +1,79 @@
+"""Rules for what is left alone by owner, by network and by interface.
+
+They stand at the head of OUTPUT, ahead of DNS capture, in the order users, groups, networks:
+so that "UDP 53 for user 1234" lets an init container resolve names before any proxy listens.
+An exclusion by network holds for every protocol, as in Kuma.
+"""
+
+from __future__ import annotations
+
+from kuma_net.netfilter.matches import (
+    Destination,
+    InInterface,
+    OutInterface,
+    exclusions,
+)
+from kuma_net.netfilter.ruleset import Rule
+from kuma_net.netfilter.targets import Return
+from kuma_net.values import Family
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kuma_net.netfilter.matches import Box, Owner
+    from kuma_net.netfilter.ruleset import Hook
+    from kuma_net.tproxy.config import OwnerExclusion
+    from kuma_net.tproxy.plan import Plan
+    from kuma_net.values import Network
+
+
+def networks_of(
+    networks: tuple[Network, ...], families: tuple[Family, ...]
+) -> tuple[Network, ...]:
+    """Return the networks of the given families, each once, in canonical order."""
+    kept = {network for network in networks if network.family in families}
+    return tuple(sorted(kept, key=lambda network: network.sort_key()))
+
+
+def output_exclusions(plan: Plan) -> tuple[Rule, ...]:
+    """Return the exclusions at the head of nat OUTPUT."""
+    outbound = plan.config.redirect.outbound
+    rules = [
+        *_by_owner("uid", outbound.exclude_for_uids, "excludePortsForUIDs"),
+        *_by_owner("gid", outbound.exclude_for_gids, "excludePortsForGIDs"),
+    ]
+    networks = networks_of(outbound.exclude_ips, plan.families)
+    if networks:
+        why = "what is sent to an excluded network is left alone"
+        setting = "redirect.outbound.excludePortsForIPs"
+        rules.append(Rule((Destination(networks),), Return(), why, setting))
+    return tuple(rules)
+
+
+def interface_exclusions(plan: Plan, hook: Hook) -> tuple[Rule, ...]:
+    """Return the rules that leave traffic through excluded interfaces alone, for any table."""
+    side = InInterface if hook == "PREROUTING" else OutInterface
+    return tuple(
+        Rule(
+            (side(interface),),
+            Return(),
+            "traffic through an excluded interface is left alone",
+            "redirect.excludeInterfaces",
+        )
+        for interface in sorted(set(plan.config.redirect.exclude_interfaces), key=str)
+    )
+
+
+def _by_owner(
+    owner: Owner, listed: tuple[OwnerExclusion, ...], key: str
+) -> tuple[Rule, ...]:
+    if not listed:
+        return ()
+    boxes: list[Box] = [
+        (proto.number, *exclusion.ids, *ports)
+        for exclusion in listed
+        for proto in exclusion.protocols
+        for ports in exclusion.ports
+    ]
+    what = "users" if owner == "uid" else "groups"
+    why = f"these ports of these {what} are left alone"
+    return (Rule((exclusions(owner, boxes),), Return(), why, f"redirect.outbound.{key}"),)
