@@ -96,7 +96,8 @@ class CommandError(HostError):
         self.status = status
         self.stderr = stderr
         said = stderr.strip() or "it said nothing"
-        super().__init__(f"{' '.join(self.argv)} ended with status {status}: {said}")
+        ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        super().__init__(f"{' '.join(self.argv)} {ended}: {said}")
 
 
 class CommandTimeout(HostError):

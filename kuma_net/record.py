@@ -36,24 +36,28 @@ else:
 class _RecordType(type):
     """Builds a record class: slots, defaults and match arguments from the annotations."""
 
-    def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]
-    ) -> _RecordType:
-        own = tuple(
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _RecordType:
+        inherited: tuple[str, ...] = ()
+        defaults: dict[str, Any] = {}
+        for base in bases:
+            inherited += getattr(base, "__match_args__", ())
+            defaults |= getattr(base, "_defaults", {})
+        declared = [
             field
             for field, kind in namespace.get("__annotations__", {}).items()
             if not str(kind).startswith("ClassVar")
-        )
-        defaults = {field: namespace.pop(field) for field in own if field in namespace}
-        namespace["__slots__"] = own
+        ]
+        defaults |= {field: namespace.pop(field) for field in declared if field in namespace}
+        own = tuple(field for field in declared if field not in inherited)
+        namespace |= {
+            "__slots__": own,
+            "__match_args__": inherited + own,
+            "_defaults": defaults,
+        }
         cls = super().__new__(mcs, name, bases, namespace)
-        for base in bases:
-            own = (*getattr(base, "__match_args__", ()), *own)
-            defaults = getattr(base, "_defaults", {}) | defaults
-        cls.__match_args__ = own  # type: ignore[attr-defined, misc]
-        cls._defaults = defaults  # type: ignore[attr-defined]
+        incidental = cls._incidental  # type: ignore[attr-defined]
         cls._compared = tuple(  # type: ignore[attr-defined]
-            field for field in own if field not in cls._incidental  # type: ignore[attr-defined]
+            field for field in inherited + own if field not in incidental
         )
         return cls
 
@@ -82,12 +86,13 @@ class Record(metaclass=_Transform):
                 _set(self, field, value)
         else:
             values = self._defaults | dict(zip(names, args, strict=False)) | kwargs
-            if len(args) > len(names) or values.keys() != set(names):
+            twice = kwargs.keys() & set(names[: len(args)])
+            if len(args) > len(names) or twice or values.keys() != set(names):
                 missing = sorted(set(names) - values.keys())
                 unknown = sorted(values.keys() - set(names))
                 message = (
-                    f"{type(self).__name__} takes {len(names)} fields: "
-                    f"missing {missing}, unknown {unknown}, {len(args)} by position"
+                    f"{type(self).__name__} takes {len(names)} fields: missing {missing}, "
+                    f"unknown {unknown}, twice {sorted(twice)}, {len(args)} by position"
                 )
                 raise TypeError(message)
             for field in names:

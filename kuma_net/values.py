@@ -143,10 +143,12 @@ class IntervalSet(Record):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``80, 443,8000-8999``; empty items are dropped; ``Malformed`` for the first bad one."""
+        """Read ``80, 443,8000-8999``; empty items are dropped, a bad one is ``Malformed``."""
         items = [item for item in text.split(",") if item.strip()]
         return cls(
-            join_intervals(parse_interval(item, cls.LOWEST, cls.HIGHEST, cls.WHAT) for item in items)
+            join_intervals(
+                parse_interval(item, cls.LOWEST, cls.HIGHEST, cls.WHAT) for item in items
+            )
         )
 
     def union(self, other: Self) -> Self:
@@ -204,6 +206,8 @@ class Network(Record):
         address = parse_address(address_text, family, piece)
         prefix = family.bits
         if slash:
+            if prefix_text != prefix_text.strip():
+                raise Malformed(piece, "a blank inside", f"write {RIGHT_ADDRESS}")
             prefix = parse_number(prefix_text, 0, family.bits, f"prefix length of {family}")
         mask = (1 << family.bits) - (1 << (family.bits - prefix))
         return cls(family, address & mask, prefix)
@@ -310,6 +314,10 @@ def _longest_zeros(groups: list[int]) -> tuple[int, int]:
     return best
 
 
+_NO_NAME = '/:"\\*'
+"""``/`` and ``:`` the kernel refuses; quotes, backslash and ``*`` mean something in nft(8)."""
+
+
 class InterfacePattern(Record):
     """An interface name, or a prefix of names: ``br+`` in iptables(8) means every ``br...``."""
 
@@ -322,10 +330,10 @@ class InterfacePattern(Record):
         name = text.strip()
         wildcard = name.endswith("+")
         prefix = name[:-1] if wildcard else name
-        bad = any(letter in "/:\"\\" or letter.isspace() or not letter.isprintable() for letter in name)
-        if not name or bad or prefix in {".", ".."} or "+" in prefix:
+        bad = any(letter in _NO_NAME or not letter.isprintable() for letter in name)
+        if not name or bad or " " in name or name in {".", ".."} or "+" in prefix:
             raise Malformed(text, "not an interface name", "write eth0, or br+ for every br...")
-        if len(prefix.encode()) > LONGEST_INTERFACE:
+        if len(name.encode()) > LONGEST_INTERFACE:
             raise Malformed(text, "too long", f"names have at most {LONGEST_INTERFACE} bytes")
         return cls(prefix, wildcard)
 

@@ -1,2 +1,1 @@
-"""The command lines: ``init`` is lean, ``main`` is click.
-"""
+"""The command lines: ``init`` is lean, ``main`` is click."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class FamilyIs(Record):
-    """The packet is of this family (``meta nfproto``); restore text: the other family's has no rule."""
+    """The packet is of this family (``meta nfproto``); the other family's restore text lacks it."""
 
     family: Family
 

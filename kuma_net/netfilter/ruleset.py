@@ -76,7 +76,7 @@ class Chain(Record):
 
 
 class Ruleset(Record):
-    """Everything asked of the kernel: ``hooks`` in the order of TABLES and HOOKS, then ``chains``."""
+    """All that is asked of the kernel: ``hooks`` in the order of TABLES and HOOKS, ``chains``."""
 
     families: tuple[Family, ...]
     hooks: tuple[HookChain, ...]

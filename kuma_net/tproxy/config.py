@@ -102,7 +102,7 @@ class Retry(Record):
 
 
 class Origin(Record):
-    """Where a value came from: ``flag --x``, ``env X``, ``file F``, ``annotation A``, ``default``."""
+    """Where a value came from: ``flag --x``, ``env X``, ``file F``, ``annotation A``, default."""
 
     source: str
     text: str = ""

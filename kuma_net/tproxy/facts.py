@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from kuma_net.record import Record
+from kuma_net.values import PortSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kuma_net.values import Family, Network, PortSet
-
-from kuma_net.values import PortSet as _PortSet
+    from kuma_net.values import Family, Network
 
 
 class Account(Record):
@@ -49,5 +48,5 @@ class HostFacts(Record):
     ipv6_reason: str = ""
     dns: DnsServers | None = None
     docker_output: tuple[Family, ...] = ()
-    session_ports: PortSet = _PortSet()
+    session_ports: PortSet = PortSet()
     own_table: bool = True
