@@ -106,10 +106,10 @@ class Exclusions(Record):
 
 
 class Not(Record):
-    """The packet does not satisfy ``match`` (never an ``Exclusions`` nor another ``Not``).
+    """The packet does not satisfy ``match`` (never an ``Exclusions``, an owner nor another ``Not``).
 
-    ``Not(OwnerUid)`` holds also for a packet without a socket, in every interpreter, as it does
-    for xt_owner.
+    Owners are not negated: for a packet without a socket xt_owner holds ``! --uid-owner`` to be
+    true and nf_tables ``meta skuid !=`` to be false.
     """
 
     match: Positive

@@ -85,17 +85,15 @@ def _nat_output(plan: Plan) -> HookChain:
     outbound = plan.config.redirect.outbound
     why = "what is sent goes through the rules for outbound traffic"
     to_chain = Rule((_TCP,), Jump(CHAIN_PREFIX + outbound.chain_name), why)
-    dns, tcp_bypass = output_dns(plan)
     before = (
         *_log(plan, "OUTPUT"),
         *interface_exclusions(plan, "OUTPUT"),
         *output_exclusions(plan),
-        *dns,
+        *output_dns(plan),
     )
-    rest = (*tcp_bypass, to_chain)
     if outbound.insert:
-        return HookChain("nat", "OUTPUT", before + rest)
-    return HookChain("nat", "OUTPUT", before, rest)
+        return HookChain("nat", "OUTPUT", (*before, to_chain))
+    return HookChain("nat", "OUTPUT", before, (to_chain,))
 
 
 def _without_comments(ruleset: Ruleset) -> Ruleset:

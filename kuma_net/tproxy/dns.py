@@ -23,7 +23,6 @@ from kuma_net.netfilter.matches import (
     Destination,
     DestinationPort,
     FamilyIs,
-    Not,
     OwnerUid,
     Protocol,
     Source,
@@ -59,21 +58,19 @@ def only(families: tuple[Family, ...], plan: Plan) -> tuple[Match, ...]:
     return () if families == plan.families else (FamilyIs(families[0]),)
 
 
-def output_dns(plan: Plan) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    """Return the rules of nat OUTPUT: those ahead of foreign rules, and the TCP bypass."""
+def output_dns(plan: Plan) -> tuple[Rule, ...]:
+    """Return the rules of nat OUTPUT: the sidecar's own queries out, the workload's captured."""
     dns = plan.dns
     if dns is None:
-        return (), ()
-    udp = _capture(plan, dns, _UDP_53, "DNS queries")
+        return ()
+    udp = (*_sidecar_udp(plan, dns), *_capture(plan, dns, _UDP_53, "DNS queries"))
     if not plan.config.redirect.dns.tcp:
-        return (*_sidecar_udp(plan, dns), *udp), _tcp_bypass(plan, dns)
-    tcp = _capture(plan, dns, _TCP_53, "DNS queries over TCP")
-    rest = () if plan.config.redirect.dns.capture_all else _tcp_bypass(plan, dns)
-    return (*_sidecar_udp(plan, dns), *udp, *_sidecar_tcp(plan, dns), *tcp), rest
+        return udp
+    return (*udp, *_sidecar_tcp(plan, dns), *_capture(plan, dns, _TCP_53, "DNS queries over TCP"))
 
 
 def _sidecar_udp(plan: Plan, dns: DnsPlan) -> tuple[Rule, ...]:
-    """The sidecar's own queries: out, or where Docker's resolver is, through Docker's rules."""
+    """Let the sidecar's own queries out; where Docker's resolver is, through Docker's rules."""
     sidecar = OwnerUid(IdSet.of(plan.uid))
     plain = tuple(family for family in dns.families if family not in dns.docker)
     rules: list[Rule] = []
@@ -106,11 +103,18 @@ def _capture(
     return (Rule((Destination(servers), *what), port, why, _ENABLED),)
 
 
-def _tcp_bypass(plan: Plan, dns: DnsPlan) -> tuple[Rule, ...]:
+def tcp_bypass(plan: Plan) -> tuple[Rule, ...]:
+    """Return the rule that lets what is left of TCP 53 go out, for the end of the OUTBOUND chain.
+
+    Kuma has it in OUTPUT as "TCP 53 and not the sidecar's"; there it comes too late when the
+    jump to OUTBOUND is inserted.  In OUTBOUND, behind the rules for the sidecar, it needs no
+    negated owner (nf_tables and xt_owner disagree on those for sockets of the kernel itself).
+    """
+    dns, asked = plan.dns, plan.config.redirect.dns
+    if dns is None or (asked.tcp and asked.capture_all):
+        return ()
     why = "DNS queries over TCP bypass the mesh"
-    others = Not(OwnerUid(IdSet.of(plan.uid)))
-    matches = (*only(dns.families, plan), *_TCP_53, others)
-    return (Rule(matches, Return(), why, "redirect.dns.tcp"),)
+    return (Rule((*only(dns.families, plan), *_TCP_53), Return(), why, "redirect.dns.tcp"),)
 
 
 def raw_output(plan: Plan) -> tuple[Rule, ...]:

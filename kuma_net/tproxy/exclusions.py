@@ -15,7 +15,6 @@ from kuma_net.netfilter.matches import (
 )
 from kuma_net.netfilter.ruleset import Rule
 from kuma_net.netfilter.targets import Return
-from kuma_net.values import Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +22,10 @@ if TYPE_CHECKING:
     from kuma_net.netfilter.ruleset import Hook
     from kuma_net.tproxy.config import OwnerExclusion
     from kuma_net.tproxy.plan import Plan
-    from kuma_net.values import Network
+    from kuma_net.values import Family, Network
 
 
-def networks_of(
-    networks: tuple[Network, ...], families: tuple[Family, ...]
-) -> tuple[Network, ...]:
+def networks_of(networks: tuple[Network, ...], families: tuple[Family, ...]) -> tuple[Network, ...]:
     """Return the networks of the given families, each once, in canonical order."""
     kept = {network for network in networks if network.family in families}
     return tuple(sorted(kept, key=lambda network: network.sort_key()))
@@ -63,9 +60,7 @@ def interface_exclusions(plan: Plan, hook: Hook) -> tuple[Rule, ...]:
     )
 
 
-def _by_owner(
-    owner: Owner, listed: tuple[OwnerExclusion, ...], key: str
-) -> tuple[Rule, ...]:
+def _by_owner(owner: Owner, listed: tuple[OwnerExclusion, ...], key: str) -> tuple[Rule, ...]:
     if not listed:
         return ()
     boxes: list[Box] = [

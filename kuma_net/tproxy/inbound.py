@@ -55,9 +55,10 @@ def _captured(plan: Plan) -> tuple[Rule, ...]:
 
 
 def inbound_redirect_chain(plan: Plan) -> Chain:
-    """Return the chain that sends a connection to the inbound port; there even when disabled:
+    """Return the chain that sends a connection to the inbound port.
 
-    the sidecar that calls its own workload by its own address enters here from OUTPUT.
+    It is there even while inbound capture is off: the sidecar that calls its own workload by
+    its own address enters here from OUTPUT.
     """
     inbound = plan.config.redirect.inbound
     why = "to the inbound port of the sidecar"

@@ -9,6 +9,9 @@ Four kinds of traffic on the loopback interface have to be told apart:
 * any other process calls itself by an address of the machine: left alone;
 * to 127.0.0.1 (::1) exactly: left alone.
 
+Kuma asks "through loopback and not the sidecar" before "the sidecar"; the other way round the
+second question needs no negated owner, and the outcome is the same for every packet.
+
 Without ``::6`` on the loopback interface an IPv6 sidecar calls itself some 27,000 times for one
 request; see ``host.loopback``.
 """
@@ -26,7 +29,7 @@ from kuma_net.netfilter.matches import (
 )
 from kuma_net.netfilter.ruleset import CHAIN_PREFIX, Chain, Rule
 from kuma_net.netfilter.targets import Jump, Redirect, Return
-from kuma_net.tproxy.dns import LOCALHOST
+from kuma_net.tproxy.dns import LOCALHOST, tcp_bypass
 from kuma_net.tproxy.exclusions import networks_of
 from kuma_net.values import IdSet, InterfacePattern, L4Proto, Network
 
@@ -48,7 +51,11 @@ def outbound_chain(plan: Plan) -> Chain:
     if not outbound.enabled:
         why = "what is sent is not captured"
         return Chain("nat", name, (Rule((_TCP,), Return(), why, "redirect.outbound.enabled"),))
-    return Chain("nat", name, (*_excluded_ports(plan), *_no_loops(plan), *_captured(plan)))
+    return Chain("nat", name, _rules(plan))
+
+
+def _rules(plan: Plan) -> tuple[Rule, ...]:
+    return (*_excluded_ports(plan), *_no_loops(plan), *tcp_bypass(plan), *_captured(plan))
 
 
 def _excluded_ports(plan: Plan) -> tuple[Rule, ...]:
@@ -75,13 +82,8 @@ def _no_loops(plan: Plan) -> tuple[Rule, ...]:
             "the sidecar that calls this workload enters by the inbound port",
             user,
         ),
-        Rule(
-            (_TCP, loopback, Not(sidecar)),
-            Return(),
-            "the workload that calls itself is left alone",
-            user,
-        ),
         Rule((sidecar,), Return(), "what the sidecar sends is not captured again", user),
+        Rule((_TCP, loopback), Return(), "the workload that calls itself is left alone"),
         Rule((localhost,), Return(), "what is sent to localhost is left alone"),
     )
 

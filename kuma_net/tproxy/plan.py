@@ -123,7 +123,8 @@ def _chain_violations(config: Config) -> Iterator[Violation]:
         elif name == "STAMP":
             yield Violation(path, name, source, "kept for kuma-net itself", "take another name")
         elif name in seen:
-            yield Violation(path, name, source, f"{seen[name]} has the same name", "they must differ")
+            wrong = f"{seen[name]} has the same name"
+            yield Violation(path, name, source, wrong, "they must differ")
         seen.setdefault(name, path)
 
 
