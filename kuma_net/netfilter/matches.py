@@ -106,17 +106,17 @@ class Exclusions(Record):
 
 
 class Not(Record):
-    """The packet does not satisfy ``match`` (never an ``Exclusions``, an owner nor another ``Not``).
+    """The packet does not satisfy ``match``.
 
     Owners are not negated: for a packet without a socket xt_owner holds ``! --uid-owner`` to be
     true and nf_tables ``meta skuid !=`` to be false.
     """
 
-    match: Positive
+    match: Invertible
 
 
 if TYPE_CHECKING:
-    Positive: TypeAlias = (
+    Invertible: TypeAlias = (
         FamilyIs
         | Protocol
         | Source
@@ -125,10 +125,9 @@ if TYPE_CHECKING:
         | DestinationPort
         | InInterface
         | OutInterface
-        | OwnerUid
-        | OwnerGid
         | CtState
     )
+    Positive: TypeAlias = Invertible | OwnerUid | OwnerGid
     Match: TypeAlias = Positive | Exclusions | Not
 
 
