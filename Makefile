@@ -38,7 +38,7 @@ types:
 
 layers:
 	@$(BIN)/lint-imports --no-cache >.venv/layers.txt || { cat .venv/layers.txt; exit 1; }
-	@tail -n 2 .venv/layers.txt | head -n 1
+	@grep '^Contracts:' .venv/layers.txt
 
 # Pure folders: every branch, by unit tests alone.  Silent when it holds.
 gate:
