@@ -46,10 +46,10 @@ class Violation(Record):
 
     def __str__(self) -> str:
         """One line: path, value, source, what is wrong, what would be right."""
-        shown = f" {self.value!r}" if self.value else ""
+        shown = f": {self.value!r}" if self.value else ""
         source = f" (from {self.source})" if self.source else ""
         right = f"; {self.right}" if self.right else ""
-        return f"{self.path}:{shown}{source}: {self.wrong}{right}"
+        return f"{self.path}{shown}{source}: {self.wrong}{right}"
 
 
 class KumaNetError(Exception):
