@@ -1,0 +1,56 @@
+"""The system calls a lab needs and Python 3.11 does not offer: unshare(2), mount(2), prctl(2).
+
+Each raises ``OSError`` with the kernel's errno.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+"""include/uapi/linux/sched.h."""
+
+MS_RDONLY = 1
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+"""include/uapi/linux/mount.h."""
+
+PR_SET_PDEATHSIG = 1
+"""include/uapi/linux/prctl.h."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(status: int, what: str) -> None:
+    if status != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+
+
+def unshare(flags: int) -> None:
+    """Move this process into new namespaces (CLONE_NEWNET, CLONE_NEWNS)."""
+    _checked(_LIBC.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """Mount ``source`` at ``target``; ``options`` are the file system's own."""
+    status = _LIBC.mount(
+        source.encode(), target.encode(), kind.encode(), flags, options.encode() or None
+    )
+    _checked(status, f"mount {target}")
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when ``parent``, which started it, ends.
+
+    A change of credentials clears the wish (prctl(2)), so a process that changes its user says
+    it afterwards.  The parent may be gone already: then this process ends here.
+    """
+    _checked(_LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    if os.getppid() != parent:
+        os._exit(1)
