@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     T = TypeVar("T", bound="Record")
 else:
 
-    def dataclass_transform(**_):  # noqa: ANN003, ANN201, D103 - stands in for typing's at run time
+    def dataclass_transform(**_):  # noqa: ANN003, ANN201 - typing has the types
+        """Stand in for typing's at run time: it leaves a class as it is."""
         return lambda cls: cls
 
 

@@ -282,7 +282,7 @@ def _ipv6_groups(text: str, *, last: bool) -> list[int] | None:
         groups = [quad >> 16, quad & 0xFFFF]
     front: list[int] = []
     for piece in pieces:
-        if not 1 <= len(piece) <= 4 or piece.strip("0123456789abcdefABCDEF"):  # noqa: PLR2004
+        if not 1 <= len(piece) <= 4 or piece.strip("0123456789abcdefABCDEF"):  # noqa: PLR2004 - 16 bits
             return None
         front.append(int(piece, 16))
     return front + groups
