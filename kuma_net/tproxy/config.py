@@ -31,7 +31,11 @@ class OwnerExclusion(Record):
 
 
 class Inbound(Record):
-    """``redirect.inbound``: what arrives.  ``include_ports`` non-empty wins over exclude_ports."""
+    """``redirect.inbound``: what arrives.  ``include_ports`` non-empty wins over exclude_ports.
+
+    ``port_ipv6`` other than 0: arriving IPv6 goes there instead of to ``port`` (sidecars of
+    Kuma before 2.9 listen on 15010 for it).
+    """
 
     enabled: bool = True
     port: int = 15006
@@ -41,6 +45,7 @@ class Inbound(Record):
     insert: bool = False
     chain_name: str = "INBOUND"
     redirect_chain_name: str = "INBOUND_REDIRECT"
+    port_ipv6: int = 0
 
 
 class Outbound(Record):
