@@ -37,6 +37,7 @@ WORKLOAD = 1000
 ETC = {
     "passwd": (
         "root:x:0:0:root:/root:/bin/sh\n"
+        "init:x:1234:1234::/nonexistent:/usr/sbin/nologin\n"
         f"workload:x:{WORKLOAD}:{WORKLOAD}::/nonexistent:/usr/sbin/nologin\n"
         f"kuma-dp:x:{SIDECAR}:{SIDECAR}::/nonexistent:/usr/sbin/nologin\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
@@ -47,6 +48,8 @@ ETC = {
 """The files of /etc that a host of the lab has for itself, as it starts."""
 
 REAL_ETC = "/run/lab/etc"
+PERSONAL = ("SSH_", "KUMA_", "XTABLES_")
+"""Beginnings of environment variables that change what our programs do."""
 
 
 class Ended(Record):
@@ -124,7 +127,11 @@ def _own_etc() -> None:
 
 
 def run_here(argv: tuple[str, ...], stdin: str, environ: dict[str, str]) -> Ended:
-    """Run a program to its end in this process's namespaces, 50 s at most."""
+    """Run a program to its end in this process's namespaces, 50 s at most.
+
+    The person's own session and settings are kept from it: the lab is another machine.
+    """
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(PERSONAL)}
     ended = subprocess.run(
         argv,
         input=stdin,
@@ -132,7 +139,7 @@ def run_here(argv: tuple[str, ...], stdin: str, environ: dict[str, str]) -> Ende
         text=True,
         timeout=50,
         check=False,
-        env=os.environ | environ,
+        env=kept | environ,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 

@@ -9,8 +9,9 @@
      "office", "abroad", "world")                          '---  eth0 10.79.0.2 fd79::2
 
 ``app`` sends everything else to ``remote``, which answers for whole networks (a route of type
-local, "AnyIP").  Names of addresses stand for an IPv4 and an IPv6 one, so that one table of
-packets is sent twice.
+local, "AnyIP").  ``::6`` is not on its loopback interface: to put it there is the installer's
+part.  Names of addresses stand for an IPv4 and an IPv6 one, so that one table of packets is
+sent twice.
 """
 
 from __future__ import annotations
@@ -189,7 +190,6 @@ def _address(routes: IPRoute, link: str, name: str) -> None:
 
 
 def _loopback(routes: IPRoute) -> None:
-    """Bring lo up, with the second addresses that kuma-init and the tables count on."""
+    """Bring lo up, with a second IPv6 address; all of 127.0.0.0/8 is there anyway."""
     routes.link("set", index=1, state="up")
-    for name in ("passthrough", "loopback"):
-        routes.addr("add", index=1, address=ADDRESSES[name][1], prefixlen=128, flags=_NODAD)
+    routes.addr("add", index=1, address=ADDRESSES["loopback"][1], prefixlen=128, flags=_NODAD)
