@@ -1,0 +1,174 @@
+"""Rules that a new captured connection meets, counted by tracing of nf_tables.
+
+A chain ahead of all others marks the first packet of one connection for tracing, and ``nft
+monitor trace`` tells which rules of our table matched it.  The kernel traces a rule only when
+it matches (net/netfilter/nf_tables_core.c); the second count adds those it looked at in between
+and passed over, by their places in the chains.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from measuring import (
+    CLONE_NEWNET,
+    INBOUND_PORT,
+    OUTBOUND_PORT,
+    enter_namespace,
+    install,
+    milliseconds,
+    remove_table,
+    report,
+    run,
+    table,
+    unshare,
+)
+
+TRACE = """
+table inet tracing {{
+  chain mark {{
+    type filter hook {hook} priority -500
+    ip protocol tcp tcp flags & (syn|ack) == syn meta nftrace set 1
+    ip6 nexthdr tcp tcp flags & (syn|ack) == syn meta nftrace set 1
+  }}
+}}
+"""
+RULE = re.compile(r"inet kuma_net (\S+) rule (.*) \(verdict")
+LOOKS = {
+    "defaults": (),
+    "all DNS": ("--redirect-all-dns-traffic",),
+    "exclusions of all kinds": (
+        "--redirect-all-dns-traffic",
+        "--exclude-outbound-ports",
+        "22,9000-9999",
+        "--exclude-outbound-ports-for-uids",
+        "tcp:443:1234",
+        "--exclude-outbound-ips",
+        "10.0.0.0/8",
+        "--exclude-inbound-ports",
+        "22",
+        "--exclude-inbound-ips",
+        "10.0.0.0/8",
+    ),
+}
+
+
+@contextmanager
+def remote() -> Iterator[int]:
+    """Run a neighbour in a namespace of its own at the end of a veth pair; gives its id."""
+    ready, wait = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        unshare(CLONE_NEWNET)
+        os.write(wait, b".")
+        signal.pause()
+        os._exit(0)
+    os.read(ready, 1)
+    try:
+        run(
+            ["ip", "link", "add", "app0", "type", "veth", "peer", "name", "far0", "netns", str(pid)]
+        )
+        run(["ip", "address", "add", "203.0.113.1/24", "dev", "app0"])
+        run(["ip", "link", "set", "app0", "up"])
+        there = ["nsenter", f"--net=/proc/{pid}/ns/net", "ip"]
+        run([*there, "address", "add", "203.0.113.2/24", "dev", "far0"])
+        run([*there, "link", "set", "far0", "up"])
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def read_all(pipe: int) -> bytes:
+    """Return what lies in a pipe that does not block."""
+    try:
+        return os.read(pipe, 1 << 20)
+    except BlockingIOError:
+        return b""
+
+
+def traced(hook: str, connect: list[str]) -> list[tuple[str, str]]:
+    """Return chain and text of every rule of ours that one connection matched."""
+    run(["nft", "-f", "-"], TRACE.format(hook=hook))
+    said, says = os.pipe()
+    os.set_blocking(said, False)
+    monitor = subprocess.Popen(["nft", "monitor", "trace"], stdout=says, stderr=subprocess.DEVNULL)
+    try:
+        text = b""
+        deadline = time.monotonic() + 10
+        # The monitor does not say when it listens: connect until a trace arrives, use the last.
+        while b"inet kuma_net" not in text and time.monotonic() < deadline:
+            run(connect)
+            time.sleep(0.2)
+            text += read_all(said)
+    finally:
+        monitor.terminate()
+        monitor.wait()
+        os.close(said)
+        os.close(says)
+        run(["nft", "delete", "table", "inet", "tracing"])
+    lines = text.decode().splitlines()
+    last = [line.split()[2] for line in lines if RULE.search(line)][-1]
+    found = (RULE.search(line) for line in lines if f"id {last} " in line)
+    return [(match[1], match[2]) for match in found if match]
+
+
+def looked_at(matched: list[tuple[str, str]]) -> int:
+    """Return how many rules were evaluated: up to each match, and to the end of chains left."""
+    listed = run(["nft", "-s", "list", "table", "inet", "kuma_net"])
+    chains: dict[str, list[str]] = {}
+    for name, body in re.findall(r"chain (\S+) \{\n(.*?)\n\t\}", listed, re.DOTALL):
+        lines = [line.strip() for line in body.split("\n")]
+        chains[name] = [line for line in lines if line and not line.startswith("type ")]
+    places: dict[str, int] = {}
+    for chain, text in matched:
+        bare = re.sub(r"counter packets \d+ bytes \d+ ?", "counter ", text).strip()
+        places[chain] = chains[chain].index(bare, places.get(chain, 0)) + 1
+    return sum(places.values())
+
+
+def hit(port: int) -> socket.socket:
+    """Listen where the sidecar would."""
+    return socket.create_server(("0.0.0.0", port))  # noqa: S104 - in a namespace of its own
+
+
+def main() -> int:
+    """Trace one connection each way; return 1 when one meets too many rules."""
+    enter_namespace()
+    client = "import socket, sys; socket.create_connection((sys.argv[1], 8080), 5).close()"
+    rows = []
+    worst = {"outbound": 0, "inbound": 0}
+    with remote() as pid, hit(OUTBOUND_PORT), hit(INBOUND_PORT):
+        out = [sys.executable, "-c", client, "203.0.113.2"]
+        into = ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, "-c", client, "203.0.113.1"]
+        for name, flags in LOOKS.items():
+            remove_table()
+            milliseconds(install(*flags))
+            for direction, hook, connect in (
+                ("outbound", "output", out),
+                ("inbound", "prerouting", into),
+            ):
+                matched = traced(hook, connect)
+                walked = looked_at(matched)
+                path = ", ".join(dict.fromkeys(chain for chain, _ in matched))
+                rows.append((name, direction, str(len(matched)), str(walked), path))
+                if name == "defaults":
+                    worst[direction] = walked
+    figures = [
+        ("rules evaluated, outbound", "<= 5", str(worst["outbound"]), worst["outbound"] <= 5),
+        ("rules evaluated, inbound", "<= 3", str(worst["inbound"]), worst["inbound"] <= 3),
+    ]
+    heads = ("configuration", "direction", "traced (matched)", "evaluated", "through")
+    return report(figures, table(heads, rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
