@@ -53,7 +53,8 @@ def enter_namespace() -> None:
     unshare(CLONE_NEWNET)
     for line in (
         "link set lo up",
-        "link add out0 type dummy",
+        "link add out0 type veth peer name out1",
+        "link set out1 up",
         "link set out0 up",
         "address add 192.0.2.1/24 dev out0",
         "address add 2001:db8::1/64 dev out0 nodad",

@@ -2,8 +2,8 @@
 
 A chain ahead of all others marks the first packet of one connection for tracing, and ``nft
 monitor trace`` tells which rules of our table matched it.  The kernel traces a rule only when
-it matches (net/netfilter/nf_tables_core.c); the second count adds those it looked at in between
-and passed over, by their places in the chains.
+it matches (net/netfilter/nf_tables_core.c); the second count, which is the one that matters,
+adds those it looked at and passed over, by their places in the chains.
 """
 
 from __future__ import annotations
@@ -34,14 +34,18 @@ from measuring import (
 
 TRACE = """
 table inet tracing {{
-  chain mark {{
+  chain marking {{
     type filter hook {hook} priority -500
     ip protocol tcp tcp flags & (syn|ack) == syn meta nftrace set 1
     ip6 nexthdr tcp tcp flags & (syn|ack) == syn meta nftrace set 1
   }}
 }}
 """
-RULE = re.compile(r"inet kuma_net (\S+) rule (.*) \(verdict")
+EVENT = re.compile(
+    r"trace id (\S+) inet kuma_net (\S+) "
+    r"(?:rule (?P<rule>.*) \(verdict (?P<verdict>\w+) ?(?P<to>\S*)\)|(?P<kind>packet|policy))"
+)
+Event = re.Match[str]
 LOOKS = {
     "defaults": (),
     "all DNS": ("--redirect-all-dns-traffic",),
@@ -95,8 +99,8 @@ def read_all(pipe: int) -> bytes:
         return b""
 
 
-def traced(hook: str, connect: list[str]) -> list[tuple[str, str]]:
-    """Return chain and text of every rule of ours that one connection matched."""
+def traced(hook: str, connect: list[str]) -> list[Event]:
+    """Return what the kernel tells of one connection's way through our table."""
     run(["nft", "-f", "-"], TRACE.format(hook=hook))
     said, says = os.pipe()
     os.set_blocking(said, False)
@@ -115,24 +119,50 @@ def traced(hook: str, connect: list[str]) -> list[tuple[str, str]]:
         os.close(said)
         os.close(says)
         run(["nft", "delete", "table", "inet", "tracing"])
-    lines = text.decode().splitlines()
-    last = [line.split()[2] for line in lines if RULE.search(line)][-1]
-    found = (RULE.search(line) for line in lines if f"id {last} " in line)
-    return [(match[1], match[2]) for match in found if match]
+    events = [found for found in map(EVENT.match, text.decode().splitlines()) if found]
+    return [event for event in events if event[1] == events[-1][1]]
 
 
-def looked_at(matched: list[tuple[str, str]]) -> int:
-    """Return how many rules were evaluated: up to each match, and to the end of chains left."""
+def rules_by_chain() -> dict[str, list[str]]:
+    """Return the text of every rule of our table, as a trace shows it too."""
     listed = run(["nft", "-s", "list", "table", "inet", "kuma_net"])
     chains: dict[str, list[str]] = {}
-    for name, body in re.findall(r"chain (\S+) \{\n(.*?)\n\t\}", listed, re.DOTALL):
+    for name, body in re.findall(r"chain (\S+) \{(?:[^\n]*)\n(.*?)\n?\t\}", listed, re.DOTALL):
         lines = [line.strip() for line in body.split("\n")]
-        chains[name] = [line for line in lines if line and not line.startswith("type ")]
-    places: dict[str, int] = {}
-    for chain, text in matched:
-        bare = re.sub(r"counter packets \d+ bytes \d+ ?", "counter ", text).strip()
-        places[chain] = chains[chain].index(bare, places.get(chain, 0)) + 1
-    return sum(places.values())
+        chains[name] = [
+            line for line in lines if line and not line.startswith(("type ", "comment "))
+        ]
+    return chains
+
+
+def looked_at(events: list[Event]) -> int:
+    """Return how many rules were evaluated, those that did not match included.
+
+    A chain left by a verdict was read up to the rule that gave it, any other to its end.
+    """
+    chains = rules_by_chain()
+    total = 0
+    entered: list[str] = []  # innermost last
+    read: dict[str, int] = {}
+    for event in events:
+        chain = event[2]
+        if event["kind"] == "packet":
+            entered, read = [chain], {chain: 0}
+        while entered and entered[-1] != chain:  # fell off the end of a chain it had jumped to
+            total += len(chains[entered.pop()])
+        if event["kind"] == "policy" and entered:  # else a rule returned from the base chain
+            total += len(chains[chain])
+        if event["rule"] is not None:
+            rule = re.sub(r"counter packets \d+ bytes \d+", "counter", event["rule"])
+            read[chain] = chains[chain].index(rule, read[chain]) + 1
+            if event["verdict"] == "jump":
+                entered.append(event["to"])
+                read[event["to"]] = 0
+            elif event["verdict"] == "return":
+                total += read[entered.pop()]
+            elif event["verdict"] != "continue":
+                total += sum(read[name] for name in entered)
+    return total
 
 
 def hit(port: int) -> socket.socket:
@@ -156,10 +186,11 @@ def main() -> int:
                 ("outbound", "output", out),
                 ("inbound", "prerouting", into),
             ):
-                matched = traced(hook, connect)
-                walked = looked_at(matched)
-                path = ", ".join(dict.fromkeys(chain for chain, _ in matched))
-                rows.append((name, direction, str(len(matched)), str(walked), path))
+                events = traced(hook, connect)
+                matched = sum(event["rule"] is not None for event in events)
+                walked = looked_at(events)
+                path = ", ".join(dict.fromkeys(event[2] for event in events))
+                rows.append((name, direction, str(matched), str(walked), path))
                 if name == "defaults":
                     worst[direction] = walked
     figures = [
