@@ -1,0 +1,191 @@
+"""What the kernel lists of nf_tables, read back into values; the other half is ``nftables``.
+
+A listing tells more than we ask for (handles, use counts, policies); what matters is read, what
+makes an object none of ours is reported as ``Unknown`` with a clause for people.
+
+What surprised us: a red-black tree lists each interval as two elements, the second flagged, in
+descending order; a concatenated set lists in no order; and a set's flags come without those that
+only its creation needs.
+"""
+
+from __future__ import annotations
+
+from _struct import unpack_from
+
+from kuma_net.netfilter.nf_tables import KEY_FIELDS, Chain, Hook, Rule, Set
+from kuma_net.netlink.expressions import Unknown
+from kuma_net.netlink.message import attributes, items, read_number, read_text
+from kuma_net.netlink.nftables import (
+    ACCEPT,
+    FAMILY_NUMBERS,
+    HOOK_NUMBERS,
+    INTERVAL,
+    INTERVAL_END,
+    TYPE_BITS,
+    USER_COMMENT,
+    USER_MARK,
+)
+from kuma_net.netlink.read_expressions import decode_expressions
+from kuma_net.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kuma_net.netfilter.nf_tables import ChainType, KeyField, TableFamily
+    from kuma_net.netlink.message import Attributes, Message
+
+GENERIC_HEADER = 4
+"""``struct nfgenmsg`` ahead of the attributes."""
+_FAMILIES: dict[int, TableFamily] = {number: name for name, number in FAMILY_NUMBERS.items()}
+_HOOKS = {number: name for name, number in HOOK_NUMBERS.items()}
+_TYPES: dict[str, ChainType] = {"nat": "nat", "filter": "filter"}
+_FIELDS = {field.number: field for field in KEY_FIELDS}
+_CHAIN_HOOK = 4
+_KEY_END = 10
+_OWNED = 2
+"""NFT_TABLE_F_OWNER."""
+_FOREIGN_FLAGS = 0x7F & ~INTERVAL
+"""Anonymous, constant, map, timeout, evaluated, object: no set of ours."""
+
+
+class Listed(Record):
+    """A table as listed: family (empty for those we never use), name, comment, and its flags."""
+
+    family: TableFamily | None
+    name: str
+    comment: str
+    owned: bool
+
+
+def body(message: Message) -> Attributes:
+    """Return the attributes of a message of nf_tables."""
+    return attributes(message.payload, GENERIC_HEADER)
+
+
+def family_of(message: Message) -> TableFamily | None:
+    """Return the family a message is about; None for one that we never use."""
+    return _FAMILIES.get(message.payload[0])
+
+
+def decode_generation(message: Message) -> int:
+    """Return the generation of the rules."""
+    return read_number(body(message)[1])
+
+
+def decode_table(message: Message) -> Listed:
+    """Return a table as listed."""
+    found = body(message)
+    comment, _ = user_data(found.get(6, b""))
+    owned = bool(read_number(found.get(2, b"")) & _OWNED)
+    return Listed(family_of(message), read_text(found[1]), comment, owned)
+
+
+def user_data(data: bytes) -> tuple[str, bytes]:
+    """Return the comment and our own mark among user data; empty where there are none."""
+    comment, mark = "", b""
+    while len(data) >= 2:  # noqa: PLR2004 - kind and length
+        kind, length = data[0], data[1]
+        value, data = data[2 : 2 + length], data[2 + length :]
+        if kind == USER_COMMENT:
+            comment = read_text(value)
+        elif kind == USER_MARK:
+            mark = value
+    return comment, mark
+
+
+def table_of(message: Message) -> str:
+    """Return the name of the table that a chain, set or rule is in."""
+    return read_text(body(message).get(1, b""))
+
+
+def decode_chain(message: Message) -> Chain:
+    """Return a chain without its rules; ``Unknown`` for a base chain that is none of ours."""
+    found = body(message)
+    name = read_text(found[3])
+    if _CHAIN_HOOK not in found:
+        return Chain(name, None)
+    where = attributes(found[_CHAIN_HOOK])
+    hook = _HOOKS.get(read_number(where[1]))
+    type_name = read_text(found[7])
+    kind = _TYPES.get(type_name)
+    priority = read_number(where[2])
+    if priority >= 1 << 31:
+        priority -= 1 << 32
+    if hook is None or kind is None:
+        raise Unknown(f"chain {name} of type {type_name}")
+    if read_number(found[5]) != ACCEPT:
+        raise Unknown(f"chain {name} with another policy than accept")
+    return Chain(name, Hook(kind, hook, priority))
+
+
+def decode_rule(message: Message) -> tuple[str, Rule]:
+    """Return a rule with the name of its chain; ``Unknown``."""
+    found = body(message)
+    chain = read_text(found[2])
+    comment, mark = user_data(found.get(7, b""))
+    try:
+        expressions = decode_expressions(found.get(4, b""))
+    except Unknown as error:
+        words = f'rule "{comment}"' if comment else "a rule"
+        raise Unknown(f"{words} of chain {chain}: {error}") from error
+    position, box = unpack_from(">HB", mark) if len(mark) == 3 else (-1, 0)  # noqa: PLR2004
+    return chain, Rule(expressions, comment, position, bool(box))
+
+
+def decode_set(message: Message) -> Set:
+    """Return a set without its elements; ``Unknown`` for one that is none of ours."""
+    found = body(message)
+    name = read_text(found[2])
+    flags = read_number(found.get(3, b""))
+    if flags & _FOREIGN_FLAGS:
+        raise Unknown(f"set {name} of another kind (flags {flags:#x})")
+    return Set(name, _fields(name, read_number(found[4])), bool(flags & INTERVAL), ())
+
+
+def _fields(name: str, packed: int) -> tuple[KeyField, ...]:
+    fields: list[KeyField] = []
+    while packed:
+        field = _FIELDS.get(packed & (1 << TYPE_BITS) - 1)
+        if field is None:
+            raise Unknown(f"set {name} with keys of another type")
+        fields.insert(0, field)
+        packed >>= TYPE_BITS
+    return tuple(fields)
+
+
+def decode_elements(it: Set, messages: Iterable[Message]) -> Set:
+    """Return the set with the elements that were listed; ``Unknown`` for ends without begin."""
+    listed = [element for m in messages for _, element in items(body(m).get(3, b""))]
+    if it.interval and len(it.key) == 1:
+        return it.replace(elements=_intervals(it, listed))
+    elements = []
+    for element in listed:
+        found = attributes(element)
+        first = _key(found[1])
+        elements.append((first, _key(found[_KEY_END]) if _KEY_END in found else first))
+    return it.replace(elements=tuple(sorted(elements)))
+
+
+def _key(value: bytes) -> bytes:
+    return attributes(value)[1]
+
+
+def _intervals(it: Set, listed: list[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Pair begins with ends; a begin without an end reaches to the highest value."""
+    marks = []
+    for element in listed:
+        found = attributes(element)
+        end = bool(read_number(found.get(3, b"")) & INTERVAL_END)
+        marks.append((_key(found[1]), not end))
+    size = it.key[0].length
+    intervals: list[tuple[bytes, bytes]] = []
+    begin: bytes | None = None
+    for key, begins in sorted(marks):
+        if begin is not None:
+            last = (int.from_bytes(key, "big") - 1).to_bytes(size, "big")
+            intervals.append((begin, last))
+        begin = key if begins else None
+    if begin is not None:
+        intervals.append((begin, b"\xff" * size))
+    return tuple(intervals)
