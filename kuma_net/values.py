@@ -114,8 +114,11 @@ def interval_text(interval: tuple[int, int], separator: str = "-") -> str:
 
 def join_intervals(intervals: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Return the canonical form: sorted, overlapping and adjacent intervals joined."""
+    listed = sorted(intervals)
+    if len(listed) == 1:
+        return (listed[0],)
     joined: list[tuple[int, int]] = []
-    for first, last in sorted(intervals):
+    for first, last in listed:
         if joined and first <= joined[-1][1] + 1:
             joined[-1] = (joined[-1][0], max(joined[-1][1], last))
         else:
@@ -224,6 +227,17 @@ class Network(Record):
     def sort_key(self) -> tuple[int, int, int]:
         """Order IPv4 before IPv6, then by address, then the wider network first."""
         return self.family.number, self.address, self.prefix
+
+
+def outermost(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """Return the networks sorted, each once, without those that lie inside another."""
+    kept: list[Network] = []
+    for network in sorted(networks, key=Network.sort_key):
+        last = kept[-1] if kept else None
+        if last and last.family == network.family and last.contains(network.address):
+            continue
+        kept.append(network)
+    return tuple(kept)
 
 
 RIGHT_ADDRESS = "an address such as 10.1.2.3 or fd00::1, or a network such as 10.0.0.0/8"

@@ -13,6 +13,8 @@ that it fits one concatenated interval set of nf_tables however many there are.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from kuma_net.record import Record
 from kuma_net.values import join_intervals
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     Owner: TypeAlias = Literal["uid", "gid"]
     Box: TypeAlias = tuple[int, int, int, int, int]
+    _Piece: TypeAlias = tuple[int, int, tuple[tuple[int, int], ...]]
     CtStateName: TypeAlias = Literal["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED"]
 
 
@@ -139,33 +142,48 @@ def exclusions(owner: Owner, boxes: Iterable[Box]) -> Exclusions:
     """
     by_proto: dict[int, dict[tuple[int, int], list[tuple[int, int]]]] = {}
     for proto, first_id, last_id, first_port, last_port in boxes:
-        ports = by_proto.setdefault(proto, {}).setdefault((first_id, last_id), [])
-        ports.append((first_port, last_port))
+        by_ids = by_proto.setdefault(proto, {})
+        by_ids.setdefault((first_id, last_id), []).append((first_port, last_port))
     disjoint: list[Box] = []
     for proto in sorted(by_proto):
-        for first_id, last_id, joined in _cut(by_proto[proto]):
+        for first_id, last_id, joined in _joined(_cut(by_proto[proto])):
             disjoint += [(proto, first_id, last_id, *interval) for interval in joined]
     return Exclusions(owner, tuple(disjoint))
 
 
-def _cut(
-    by_ids: dict[tuple[int, int], list[tuple[int, int]]],
-) -> list[tuple[int, int, tuple[tuple[int, int], ...]]]:
-    """Return disjoint ``(first id, last id, ports)``: a sweep over where ids begin and end."""
+def _joined(pieces: Iterable[_Piece]) -> list[_Piece]:
+    """Join neighbours whose ids touch and whose ports are the same."""
+    joined: list[_Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last and last[1] == piece[0] - 1 and last[2] == piece[2]:
+            joined[-1] = (last[0], piece[1], piece[2])
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _cut(by_ids: dict[tuple[int, int], list[tuple[int, int]]]) -> Iterable[_Piece]:
+    """Return disjoint ``(first id, last id, ports)`` in order of the ids."""
+    listed = sorted(by_ids)
+    if all(one[1] < other[0] for one, other in pairwise(listed)):
+        return [(*ids, join_intervals(by_ids[ids])) for ids in listed]
+    return _sweep(by_ids)
+
+
+def _sweep(by_ids: dict[tuple[int, int], list[tuple[int, int]]]) -> list[_Piece]:
+    """Cut ids that overlap wherever one begins or ends."""
     edges: dict[int, tuple[list[tuple[int, int]], list[tuple[int, int]]]] = {}
     for ids in by_ids:
         edges.setdefault(ids[0], ([], []))[0].append(ids)
         edges.setdefault(ids[1] + 1, ([], []))[1].append(ids)
     open_ids: dict[tuple[int, int], None] = {}
-    pieces: list[tuple[int, int, tuple[tuple[int, int], ...]]] = []
+    pieces: list[_Piece] = []
     previous = 0
     for edge in sorted(edges):
         if open_ids:
             ports = join_intervals([port for ids in open_ids for port in by_ids[ids]])
-            if pieces and pieces[-1][1] == previous - 1 and pieces[-1][2] == ports:
-                pieces[-1] = (pieces[-1][0], edge - 1, ports)
-            else:
-                pieces.append((previous, edge - 1, ports))
+            pieces.append((previous, edge - 1, ports))
         begins, ends = edges[edge]
         for ids in ends:
             del open_ids[ids]

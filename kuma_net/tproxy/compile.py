@@ -97,14 +97,16 @@ def _nat_output(plan: Plan) -> HookChain:
 
 
 def _without_comments(ruleset: Ruleset) -> Ruleset:
-    """Drop the reasons: ``comments.disabled`` leaves no text of ours in the kernel."""
+    """Drop the reasons, and join rules that only differed in them (``comments.disabled``)."""
 
     def bare(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         return tuple(rule.replace(why="", setting="") for rule in rules)
+
+    from kuma_net.netfilter.contract import canonical  # loaded by those who ask for it only
 
     hooks = tuple(
         HookChain(hook.table, hook.hook, bare(hook.before), bare(hook.after))
         for hook in ruleset.hooks
     )
     chains = tuple(chain.replace(rules=bare(chain.rules)) for chain in ruleset.chains)
-    return Ruleset(ruleset.families, hooks, chains)
+    return canonical(Ruleset(ruleset.families, hooks, chains))

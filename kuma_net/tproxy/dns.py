@@ -100,7 +100,8 @@ def _capture(
         return (Rule((*only(dns.families, plan), *what), port, why, _CAPTURE_ALL),)
     servers = networks_of(dns.servers, dns.families)
     why = f"{words} to a name server of resolv.conf go to the sidecar's resolver"
-    return (Rule((Destination(servers), *what), port, why, _ENABLED),)
+    protocol, ports = what
+    return (Rule((protocol, Destination(servers), ports), port, why, _ENABLED),)
 
 
 def tcp_bypass(plan: Plan) -> tuple[Rule, ...]:
@@ -145,7 +146,8 @@ def raw_output(plan: Plan) -> tuple[Rule, ...]:
 def _raw_output_per_server(dns: DnsPlan) -> tuple[Rule, ...]:
     servers = networks_of(dns.servers, dns.families)
     why = "zone of the workload's queries to a name server of resolv.conf"
-    rules = [Rule((Destination(servers), *_UDP_53), CtZone(WORKLOAD_ZONE), why)]
+    protocol, port = _UDP_53
+    rules = [Rule((protocol, Destination(servers), port), CtZone(WORKLOAD_ZONE), why)]
     stubs = tuple(
         server
         for server in servers
@@ -154,7 +156,7 @@ def _raw_output_per_server(dns: DnsPlan) -> tuple[Rule, ...]:
     if stubs:
         near = tuple(host for host in LOCALHOST if any(s.family == host.family for s in stubs))
         why = "zone of the answers of a name server on this machine"
-        matches = (Source(stubs), Destination(near), Protocol(L4Proto.UDP))
+        matches = (Protocol(L4Proto.UDP), Source(stubs), Destination(near))
         rules.append(Rule(matches, CtZone(SIDECAR_ZONE), why))
     return tuple(rules)
 
@@ -164,10 +166,10 @@ def raw_prerouting(plan: Plan) -> tuple[Rule, ...]:
     dns = plan.dns
     if dns is None or not dns.zone_split:
         return ()
-    answers = (Protocol(L4Proto.UDP), SourcePort(DNS_PORT))
-    from_whom: tuple[Match, ...] = only(dns.families, plan)
+    protocol, port = Protocol(L4Proto.UDP), SourcePort(DNS_PORT)
+    matches: tuple[Match, ...] = (*only(dns.families, plan), protocol, port)
     if not plan.config.redirect.dns.capture_all:
-        from_whom = (Source(networks_of(dns.servers, dns.families)),)
+        matches = (protocol, Source(networks_of(dns.servers, dns.families)), port)
     why = "zone of the answers to the sidecar's queries"
     setting = "redirect.dns.skipConntrackZoneSplit"
-    return (Rule((*from_whom, *answers), CtZone(SIDECAR_ZONE), why, setting),)
+    return (Rule(matches, CtZone(SIDECAR_ZONE), why, setting),)

@@ -15,6 +15,7 @@ from kuma_net.netfilter.matches import (
 )
 from kuma_net.netfilter.ruleset import Rule
 from kuma_net.netfilter.targets import Return
+from kuma_net.values import outermost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
 
 def networks_of(networks: tuple[Network, ...], families: tuple[Family, ...]) -> tuple[Network, ...]:
-    """Return the networks of the given families, each once, in canonical order."""
-    kept = {network for network in networks if network.family in families}
-    return tuple(sorted(kept, key=lambda network: network.sort_key()))
+    """Return the networks of the given families in canonical form (``outermost``)."""
+    return outermost(network for network in networks if network.family in families)
 
 
 def output_exclusions(plan: Plan) -> tuple[Rule, ...]:
@@ -63,6 +63,8 @@ def interface_exclusions(plan: Plan, hook: Hook) -> tuple[Rule, ...]:
 def _by_owner(owner: Owner, listed: tuple[OwnerExclusion, ...], key: str) -> tuple[Rule, ...]:
     if not listed:
         return ()
+    from kuma_net.netfilter.normal import plain  # not needed, and not loaded, by most pods
+
     boxes: list[Box] = [
         (proto.number, *exclusion.ids, *ports)
         for exclusion in listed
@@ -71,4 +73,6 @@ def _by_owner(owner: Owner, listed: tuple[OwnerExclusion, ...], key: str) -> tup
     ]
     what = "users" if owner == "uid" else "groups"
     why = f"these ports of these {what} are left alone"
-    return (Rule((exclusions(owner, boxes),), Return(), why, f"redirect.outbound.{key}"),)
+    match = exclusions(owner, boxes)
+    matches = plain(match) or (match,)
+    return (Rule(matches, Return(), why, f"redirect.outbound.{key}"),)

@@ -77,7 +77,7 @@ def _no_loops(plan: Plan) -> tuple[Rule, ...]:
     return (
         Rule((passthrough, loopback), Return(), "what the sidecar hands to the workload arrives"),
         Rule(
-            (_TCP, loopback, Not(localhost), sidecar),
+            (_TCP, Not(localhost), loopback, sidecar),
             to_inbound,
             "the sidecar that calls this workload enters by the inbound port",
             user,
@@ -97,11 +97,11 @@ def _captured(plan: Plan) -> tuple[Rule, ...]:
         networks = networks_of(outbound.include_ips, plan.families)
         if not networks:
             return ()
-        matches.append(Destination(networks))
+        matches = [Destination(networks)]
         why = "only what is sent to these networks is captured"
         setting = "redirect.outbound.includeIPs"
     if outbound.include_ports:
-        matches += [_TCP, DestinationPort(outbound.include_ports)]
+        matches = [_TCP, *matches, DestinationPort(outbound.include_ports)]
         what = "to these ports of these networks" if outbound.include_ips else "to these ports"
         why = f"only what is sent {what} is captured"
         setting = "redirect.outbound.includePorts"

@@ -37,7 +37,7 @@ def vnet_rules(plan: Plan) -> tuple[Rule, ...]:
     protocols = (L4Proto.UDP, L4Proto.TCP) if redirect.dns.tcp else (L4Proto.UDP,)
     dns = tuple(
         Rule(
-            (*_family_of(inside, plan), InInterface(interface), Protocol(proto), _DNS),
+            (*_family_of(inside, plan), Protocol(proto), InInterface(interface), _DNS),
             Redirect(redirect.dns.port),
             "DNS queries from a virtual network go to the sidecar's resolver",
             SETTING,
@@ -47,7 +47,7 @@ def vnet_rules(plan: Plan) -> tuple[Rule, ...]:
     )
     tcp = tuple(
         Rule(
-            (Not(Destination(inside)), InInterface(interface), Protocol(L4Proto.TCP)),
+            (Protocol(L4Proto.TCP), Not(Destination(inside)), InInterface(interface)),
             Redirect(redirect.outbound.port),
             "what leaves a virtual network is outbound",
             SETTING,
