@@ -1,0 +1,146 @@
+"""The machine as actions see it: one object through which every effect goes.
+
+An action takes a ``World`` as its last parameter; ``Machine`` is the real one, and the default.
+Tests hand in another, whose backends are ``backends.memory``.  Everything rare is imported
+where it is needed: an init container starts with this file.
+"""
+
+from __future__ import annotations
+
+from kuma_net.errors import HostError
+from kuma_net.tproxy.config import Dns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from kuma_net.backends.base import Backend, Kind
+    from kuma_net.host.probe import KernelFacts
+    from kuma_net.host.watcher import Pending, Watcher, Word
+    from kuma_net.tproxy.config import Config
+    from kuma_net.tproxy.facts import Account, HostFacts
+    from kuma_net.values import Family
+
+    class World(Protocol):
+        """What actions ask of the machine; every method may raise HostError."""
+
+        @property
+        def environ(self) -> Mapping[str, str]:
+            """The environment: PATH, XTABLES_LOCKFILE, the SSH session."""
+
+        def kernel(self) -> KernelFacts:
+            """Return what the kernel can do, asked over netlink."""
+
+        def facts(self, config: Config, *, own_table: bool) -> HostFacts:
+            """Return what a plan needs to know of the machine."""
+
+        def backend(self, kind: Kind, config: Config) -> Backend:
+            """Return a way of telling the kernel."""
+
+        def holders(self) -> tuple[Kind, ...]:
+            """Return who holds rules of ours, or kumactl's; starts no process."""
+
+        def add_address(self) -> bool:
+            """Put ``::6/128`` on the loopback interface; False when it was there."""
+
+        def remove_address(self) -> bool:
+            """Take ``::6/128`` away if we had put it there; False when not."""
+
+        def restore_resolv_conf(self) -> bool:
+            """Put kumactl's backup of resolv.conf back; False when there is none."""
+
+        def store_firewalld(self, texts: dict[Family, str]) -> bool:
+            """Keep rules in firewalld's direct.xml; False when they were there."""
+
+        def unstore_firewalld(self) -> bool:
+            """Take our rules out of direct.xml; False when there were none."""
+
+        def create_account(self) -> Account | None:
+            """Make the account ``kuma-dp`` unless there is one."""
+
+        def watch(self, seconds: float, undo: Callable[[], None]) -> Watcher:
+            """Start a process that undoes a change unless it is confirmed."""
+
+        def ask_watcher(self, word: Word) -> Pending | None:
+            """Say a word to that process; None when there is none."""
+
+
+class Machine:
+    """The machine we run on, in the calling thread's network namespace.
+
+    ``resolv_conf`` takes the place of /etc/resolv.conf where the namespace has its own.
+    """
+
+    def __init__(self, environ: Mapping[str, str], resolv_conf: str = "") -> None:
+        """Keep what cannot be asked from the kernel."""
+        self.environ = environ
+        self._resolv_conf = resolv_conf
+
+    def kernel(self) -> KernelFacts:
+        """See ``host.probe``."""
+        from kuma_net.host.probe import kernel_facts
+
+        return kernel_facts()
+
+    def facts(self, config: Config, *, own_table: bool) -> HostFacts:
+        """See ``host.probe``."""
+        from kuma_net.host.probe import probe
+
+        dns = config.redirect.dns
+        if self._resolv_conf and dns.resolv_conf == Dns().resolv_conf:
+            dns = dns.replace(resolv_conf=self._resolv_conf)
+            config = config.replace(redirect=config.redirect.replace(dns=dns))
+        return probe(config, own_table=own_table, environ=self.environ)
+
+    def add_address(self) -> bool:
+        """See ``host.loopback``."""
+        from kuma_net.host.loopback import add_passthrough_address
+
+        return add_passthrough_address()
+
+    def remove_address(self) -> bool:
+        """See ``host.loopback``."""
+        from kuma_net.host.loopback import remove_passthrough_address
+
+        return remove_passthrough_address()
+
+    def restore_resolv_conf(self) -> bool:
+        """See ``host.resolv``."""
+        from kuma_net.host.resolv import BACKUP, restore_backup
+
+        try:
+            return restore_backup()
+        except OSError as problem:
+            raise HostError(f"{BACKUP} cannot be put back: {problem.strerror}") from problem
+
+    def store_firewalld(self, texts: dict[Family, str]) -> bool:
+        """See ``host.firewalld``."""
+        from kuma_net.host.firewalld import store
+
+        return store(texts)
+
+    def unstore_firewalld(self) -> bool:
+        """See ``host.firewalld``."""
+        from kuma_net.host.firewalld import unstore
+
+        return unstore()
+
+    def create_account(self) -> Account | None:
+        """See ``host.accounts``."""
+        from kuma_net.host.accounts import create
+        from kuma_net.host.commands import run
+
+        return create(run)
+
+    def watch(self, seconds: float, undo: Callable[[], None]) -> Watcher:
+        """See ``host.watcher``."""
+        from kuma_net.host.watcher import start
+
+        return start(seconds, undo)
+
+    def ask_watcher(self, word: Word) -> Pending | None:
+        """See ``host.watcher``."""
+        from kuma_net.host.watcher import ask
+
+        return ask(word)
