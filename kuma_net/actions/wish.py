@@ -10,7 +10,6 @@ from __future__ import annotations
 import kuma_net
 from kuma_net.backends.base import Stamp
 from kuma_net.backends.select import select
-from kuma_net.netfilter.contract import canonical
 from kuma_net.netfilter.digest import digest
 from kuma_net.record import Record
 from kuma_net.tproxy.compile import compile_ruleset
@@ -90,7 +89,7 @@ def without_ipv6(wished: Wish, reason: str) -> Wish:
 
 def _complete(config: Config, choice: Choice, facts: HostFacts, *, may_change: bool) -> Wish:
     drawn = plan(config, facts)
-    ruleset = canonical(compile_ruleset(drawn))
+    ruleset = compile_ruleset(drawn)
     stamp = Stamp(kuma_net.__version__, config_digest(config), digest(ruleset))
     return Wish(config, choice, facts, drawn, ruleset, stamp, may_change)
 

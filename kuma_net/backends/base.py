@@ -47,7 +47,12 @@ def parse_stamp(text: str) -> Stamp | None:
 
 
 class RuleCount(Record):
-    """Packets and bytes a rule has seen; ``chain`` and ``position`` (from 0) say which rule."""
+    """Packets and bytes a rule has seen.
+
+    ``chain`` (as ``describe_place`` names it: ``nat OUTPUT``, ``nat KUMA_MESH_OUTBOUND``) and
+    ``position`` (from 0) say which rule of ``Installed.ruleset``.  Where the kernel has several
+    rules for it, theirs are added up.
+    """
 
     chain: str
     position: int
