@@ -3,7 +3,7 @@
 The only package that knows ``yaml``, and it imports it as late as it can: 20 ms of a process
 that lives 20.  Three readers, tried in this order:
 
-* ``json`` for texts that begin with ``{``;
+* ``json_text`` for texts that begin with ``{``, by the standard library's ``json``;
 * ``simple`` for the part of YAML that configuration documents are written in (block mappings
   and lists of plain or quoted scalars): a few ms for ten thousand lines, no import at all.  It
   declines whatever it does not know, errors included;
@@ -51,7 +51,10 @@ def place(line: int, column: int) -> str:
 def load_document(text: str) -> Plain:
     """Return the one document in ``text``; None for an empty one; raises ``DocumentError``."""
     if text.lstrip().startswith("{"):
-        return _load_json(text)
+        from kuma_net.documents.json_text import read_json
+
+        value = read_json(text)
+        return _load_yaml(text) if value is None else value
     from kuma_net.documents.simple import NotSimple, read_simple
 
     try:
@@ -64,57 +67,3 @@ def _load_yaml(text: str) -> Plain:
     from kuma_net.documents.events import read_events
 
     return read_events(text)
-
-
-def _load_json(text: str) -> Plain:
-    """Read JSON; a flow mapping of YAML begins with ``{`` too, so that is tried second."""
-    import json
-
-    try:
-        value: Plain = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        if text.lstrip()[1:].lstrip()[:1] in {'"', "{", "["}:
-            raise DocumentError(
-                place(error.lineno - 1, error.colno - 1), f"not JSON: {error.msg}"
-            ) from None
-        return _load_yaml(text)
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:  # a number of thousands of digits
-        raise DocumentError("document", f"not JSON: {error}") from None
-    if _depth(value) > DEEPEST:
-        raise _too_deep()
-    return value
-
-
-def _too_deep() -> DocumentError:
-    return DocumentError("document", "nested too deeply", f"{DEEPEST} levels are the most")
-
-
-def _unique(pairs: list[tuple[str, Plain]]) -> dict[str, Plain]:
-    """Refuse a key that stands twice in one object: one of its values would be lost."""
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise DocumentError("document", f"the key {twice!r} stands twice in one mapping")
-    return value
-
-
-def _no_constant(name: str) -> Plain:
-    raise DocumentError("document", f"{name} is no JSON", "write a number")
-
-
-def _depth(value: Plain) -> int:
-    """Return how deep a value is nested, without recursing."""
-    depth = 0
-    level: list[Plain] = [value]
-    while level:
-        depth += 1
-        deeper: list[Plain] = []
-        for one in level:
-            inner = list(one.values()) if isinstance(one, dict) else one
-            if isinstance(inner, list):
-                deeper += [item for item in inner if isinstance(item, dict | list)]
-        level = deeper
-    return depth

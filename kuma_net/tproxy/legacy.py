@@ -37,7 +37,7 @@ FLAGS = {
     legacy.name: legacy
     for legacy in (
         Legacy("--kuma-dp-uid", "kumaDPUser", "same", "2.9", "use --kuma-dp-user"),
-        Legacy("--config-file", "", "ignored", "2.10", "use --config"),
+        Legacy("--config-file", "", "ignored", "2.9", "use --config"),
         Legacy(
             "--redirect-inbound-port-v6",
             PORT_V6,
@@ -71,7 +71,7 @@ FLAGS = {
             "--skip-resolv-conf",
             "",
             "ignored",
-            "2.5",
+            "",
             "leave it out, resolv.conf is never written",
             takes_value=False,
         ),
@@ -79,7 +79,7 @@ FLAGS = {
             "--redirect-dns-upstream-target-chain",
             "",
             "ignored",
-            "2.10",
+            "",
             "leave it out, Docker's DNS chain is found without it",
         ),
     )
@@ -149,4 +149,5 @@ def _owner_rules(protocol: str, text: str) -> list[str]:
 
 def deprecation(legacy: Legacy) -> str:
     """Return the line that tells a person what to write instead."""
-    return f"{legacy.name} is deprecated since Kuma {legacy.removed}: {legacy.advice}"
+    since = f" since Kuma {legacy.removed}" if legacy.removed else ""
+    return f"{legacy.name} is deprecated{since}: {legacy.advice}"

@@ -42,7 +42,7 @@ class Legacy(Record):
     * ``name``: flag, key path, annotation, or environment name after the prefix;
     * ``option``: key path of the option it stands for, or empty when it has no effect;
     * ``manner``: how its text becomes that option's text (``legacy.translate``);
-    * ``removed``: the version of Kuma that deprecated or removed it;
+    * ``removed``: the version of Kuma that deprecated or removed it, where known;
     * ``advice``: what to write instead, or why there is nothing to write;
     * ``takes_value``: whether a flag is followed by a value.
     """

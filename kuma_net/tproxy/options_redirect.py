@@ -78,7 +78,7 @@ INBOUND = (
         "redirect.inbound.insert",
         "--redirect-inbound-insert-instead-of-append",
         "REDIRECT_INBOUND_INSERT_REDIRECT_INSTEAD_OF_APPEND",
-        since="2.10",
+        since="2.9",
     ),
     Option(
         "redirect.inbound.chainName",
@@ -203,7 +203,7 @@ OUTBOUND = (
         "redirect.outbound.insert",
         "--redirect-outbound-insert-instead-of-append",
         "REDIRECT_OUTBOUND_INSERT_REDIRECT_INSTEAD_OF_APPEND",
-        since="2.10",
+        since="2.9",
     ),
     Option(
         "redirect.outbound.chainName",
