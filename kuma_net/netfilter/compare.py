@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from kuma_net.netfilter.contract import canonical, flatten, restrict
+from kuma_net.netfilter.contract import canonical, restrict
 from kuma_net.netfilter.describe import describe, describe_place
+from kuma_net.netfilter.flat import flatten
 from kuma_net.netfilter.ruleset import Chain, HookChain, Ruleset
 from kuma_net.record import Record
 

@@ -49,7 +49,11 @@ def canonical(ruleset: Ruleset) -> Ruleset:
 
 
 def restrict(ruleset: Ruleset, families: tuple[Family, ...]) -> Ruleset:
-    """Return the canonical form of what the ruleset asks of ``families`` alone."""
+    """Return the canonical form of what the ruleset asks of ``families`` alone.
+
+    Nothing at all for families that are not its own.
+    """
+    families = tuple(family for family in families if family in ruleset.families)
 
     def sides(before: Rules, after: Rules) -> list[Sides]:
         return [
@@ -64,6 +68,7 @@ def restrict(ruleset: Ruleset, families: tuple[Family, ...]) -> Ruleset:
     chains = tuple(
         Chain(chain.table, chain.name, _joined(sides(chain.rules, ()), families)[0])
         for chain in ruleset.chains
+        if families
     )
     return Ruleset(families, _hooks_in_order(hooks), chains)
 
@@ -96,24 +101,6 @@ def _rules_of(ruleset: Ruleset, table: Table, name: str) -> Rules:
     return next(found, ())
 
 
-def flatten(ruleset: Ruleset) -> Ruleset:
-    """Return the ruleset with what no listing tells: ``after`` joined to ``before``, chains sorted.
-
-    Of two rulesets that are canonical and ask the same, read back or not, the flat forms are
-    equal.
-    """
-    order = {table: place for place, table in enumerate(TABLES)}
-    chains = sorted(ruleset.chains, key=lambda chain: (order[chain.table], chain.name))
-    hooks = tuple(HookChain(hook.table, hook.hook, hook.rules) for hook in ruleset.hooks)
-    flat = Ruleset(ruleset.families, hooks, tuple(chains))
-    return canonical(flat) if any(map(_has_seam, ruleset.hooks)) else flat
-
-
-def _has_seam(hook: HookChain) -> bool:
-    """Whether rules on both sides of others' would be neighbours in one run."""
-    return bool(hook.before and hook.after and reason(hook.before[-1]) == reason(hook.after[0]))
-
-
 def _hooks_in_order(hooks: Iterable[HookChain]) -> tuple[HookChain, ...]:
     kept = [hook for hook in hooks if hook.before or hook.after]
     kept.sort(key=lambda hook: (TABLES.index(hook.table), HOOKS.index(hook.hook)))
@@ -127,8 +114,8 @@ def _normals(listed: Rules, family: Family) -> Rules:
 
 def _joined(sides: list[Sides], families: tuple[Family, ...]) -> Sides:
     """Return both families' rules as one list, cut where the first rule stands after others'."""
-    if len(families) == 1:
-        return sides[0]
+    if len(families) < 2:  # noqa: PLR2004 - a family alone has nothing to join
+        return sides[0] if sides else ((), ())
     (before, after), (other_before, other_after) = sides
     before_others: list[Rule] = []
     after_others: list[Rule] = []

@@ -19,7 +19,8 @@ A negated list of ports stays one rule whatever its length: a rule may carry sev
 
 from __future__ import annotations
 
-from kuma_net.netfilter.contract import canonical, contract, flatten, restrict
+from kuma_net.netfilter.contract import canonical, contract, restrict
+from kuma_net.netfilter.flat import flatten
 from kuma_net.netfilter.rows import rows
 from kuma_net.netfilter.ruleset import Chain, HookChain, Ruleset
 
