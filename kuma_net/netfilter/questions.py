@@ -62,7 +62,7 @@ else:
 
 CT_STATES = {"INVALID": 1, "ESTABLISHED": 2, "RELATED": 4, "NEW": 8, "UNTRACKED": 64}
 """NF_CT_STATE_BIT and its kin (include/uapi/linux/netfilter/nf_conntrack_common.h)."""
-ADDRESS_OFFSETS = {
+ADDRESS_OFFSETS: dict[tuple[int, type[Source | Destination]], int] = {
     (Family.IPV4.number, Source): 12,
     (Family.IPV4.number, Destination): 16,
     (Family.IPV6.number, Source): 8,

@@ -1,4 +1,4 @@
-"""What the kernel lists of nf_tables, read back into values; the other half is ``nftables``.
+"""Chains, sets and rules as the kernel lists them, read into values; ``nftables`` back to front.
 
 A listing tells more than we ask for (handles, use counts, policies); what matters is read, what
 makes an object none of ours is reported as ``Unknown`` with a clause for people.
@@ -17,81 +17,28 @@ from kuma_net.netlink.expressions import Unknown
 from kuma_net.netlink.message import attributes, items, read_number, read_text
 from kuma_net.netlink.nftables import (
     ACCEPT,
-    FAMILY_NUMBERS,
     HOOK_NUMBERS,
     INTERVAL,
     INTERVAL_END,
     TYPE_BITS,
-    USER_COMMENT,
-    USER_MARK,
 )
 from kuma_net.netlink.read_expressions import decode_expressions
-from kuma_net.record import Record
+from kuma_net.netlink.tables import body, user_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuma_net.netfilter.nf_tables import ChainType, KeyField, TableFamily
-    from kuma_net.netlink.message import Attributes, Message
+    from kuma_net.netfilter.nf_tables import ChainType, KeyField
+    from kuma_net.netlink.message import Message
 
-GENERIC_HEADER = 4
-"""``struct nfgenmsg`` ahead of the attributes."""
-_FAMILIES: dict[int, TableFamily] = {number: name for name, number in FAMILY_NUMBERS.items()}
 _HOOKS = {number: name for name, number in HOOK_NUMBERS.items()}
 _TYPES: dict[str, ChainType] = {"nat": "nat", "filter": "filter"}
 _FIELDS = {field.number: field for field in KEY_FIELDS}
 _CHAIN_HOOK = 4
 _KEY_END = 10
-_OWNED = 2
-"""NFT_TABLE_F_OWNER."""
 _FOREIGN_FLAGS = 0x7F & ~INTERVAL
 """Anonymous, constant, map, timeout, evaluated, object: no set of ours."""
-
-
-class Listed(Record):
-    """A table as listed: family (empty for those we never use), name, comment, and its flags."""
-
-    family: TableFamily | None
-    name: str
-    comment: str
-    owned: bool
-
-
-def body(message: Message) -> Attributes:
-    """Return the attributes of a message of nf_tables."""
-    return attributes(message.payload, GENERIC_HEADER)
-
-
-def family_of(message: Message) -> TableFamily | None:
-    """Return the family a message is about; None for one that we never use."""
-    return _FAMILIES.get(message.payload[0])
-
-
-def decode_generation(message: Message) -> int:
-    """Return the generation of the rules."""
-    return read_number(body(message)[1])
-
-
-def decode_table(message: Message) -> Listed:
-    """Return a table as listed."""
-    found = body(message)
-    comment, _ = user_data(found.get(6, b""))
-    owned = bool(read_number(found.get(2, b"")) & _OWNED)
-    return Listed(family_of(message), read_text(found[1]), comment, owned)
-
-
-def user_data(data: bytes) -> tuple[str, bytes]:
-    """Return the comment and our own mark among user data; empty where there are none."""
-    comment, mark = "", b""
-    while len(data) >= 2:  # noqa: PLR2004 - kind and length
-        kind, length = data[0], data[1]
-        value, data = data[2 : 2 + length], data[2 + length :]
-        if kind == USER_COMMENT:
-            comment = read_text(value)
-        elif kind == USER_MARK:
-            mark = value
-    return comment, mark
 
 
 def table_of(message: Message) -> str:

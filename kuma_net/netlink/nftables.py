@@ -57,6 +57,8 @@ NEWGEN, GETGEN = 0xA0F, 0xA10
 FAMILY_NUMBERS: dict[TableFamily, int] = {"inet": 1, "ip": 2, "ip6": 10}
 HOOK_NUMBERS: dict[HookName, int] = {"prerouting": 0, "output": 3}
 ACCEPT = 1
+OWNER_FLAG = 2
+"""NFT_TABLE_F_OWNER."""
 INTERVAL, CONCAT = 4, 128
 """NFT_SET_*."""
 INTERVAL_END = 1
@@ -117,9 +119,17 @@ def replace_table(old: Table, new: Table) -> Iterator[Request]:
     yield from _contents(new, kept)
 
 
+def make_table(family: TableFamily, name: str, flags: int = 0) -> Request:
+    """Return what makes an empty table unless there is one."""
+    about = header(family) + text(1, name) + (number(2, flags) if flags else b"")
+    return Request(NEWTABLE, CREATE, about, f"table {family} {name}")
+
+
 def delete_table(family: TableFamily, name: str) -> Request:
     """Return what takes a table away with everything in it; ENOENT when there is none."""
-    return Request(DELTABLE, 0, header(family) + text(1, name), f"the removal of table {name}")
+    return Request(
+        DELTABLE, 0, header(family) + text(1, name), f"the removal of table {family} {name}"
+    )
 
 
 def _contents(table: Table, kept: Iterable[str]) -> Iterator[Request]:
