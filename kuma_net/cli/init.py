@@ -1,0 +1,137 @@
+"""``kuma-init``: the lean program of the init container, and ``kumactl`` where a link says so.
+
+It installs, with kumactl's own flags.  Called by the name ``kumactl`` it understands
+``install transparent-proxy`` and ``uninstall transparent-proxy`` word for word; an image whose
+entry point is ``kuma-init`` may go on passing these words too.
+
+Theory.  The process lives for some 20 ms, so what it imports decides what it costs: neither
+click nor yaml, nothing of the standard library that is written in Python (a contract test holds
+that).  What surprised us: taking the interpreter down at the end costs as much as a quarter
+of starting it (2 of 9 ms), and everything it would give back goes with the process anyway.
+So the program, once its output is flushed, leaves by ``_exit``; as a function, ``main`` returns.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from kuma_net.cli.command_flags import INSTALL, KUMACTL, VERSION
+from kuma_net.cli.speech import say, say_error
+from kuma_net.errors import KumaNetError
+from kuma_net.tproxy.flags import parse_flags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kuma_net.tproxy.flags import Flag
+
+OBJECT = "transparent-proxy"
+ONLY = (
+    "this kumactl is kuma-net, which knows two commands of kumactl: "
+    "install transparent-proxy and uninstall transparent-proxy"
+)
+FAILED, USAGE = 1, 2
+"""Exit codes."""
+
+
+def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
+    """Run the program and return its exit code.
+
+    ``argv`` are the words after the program's name; without it the process's own are taken and
+    the process ends here, by ``_exit``, if it was started as this program.
+    """
+    name = program or (sys.argv[0].rpartition("/")[2] if sys.argv else "")
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words, as_kumactl=name == "kumactl")
+    except KumaNetError as error:
+        say_error(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        code = FAILED
+    except BrokenPipeError:
+        code = FAILED
+    if argv is None and _is_program():
+        _leave(code)
+    return code
+
+
+def _run(words: list[str], *, as_kumactl: bool) -> int:
+    extras: tuple[Flag, ...] = (*INSTALL, VERSION)
+    verb = "install"
+    if as_kumactl:
+        extras = (*extras, *KUMACTL)
+        found, words = _kumactl_verb(words)
+        if words == ["--version"] or found == "version":
+            return _version()
+        if not found:
+            say(ONLY)
+            return USAGE
+        verb = found
+    elif words[1:2] == [OBJECT] and words[0] in {"install", "uninstall"}:
+        verb, words = words[0], words[2:]
+    arguments = parse_flags(words, extras)
+    if arguments.help:
+        from kuma_net.cli.help_text import lean_help
+
+        sys.stdout.write(lean_help(verb, extras, as_kumactl=as_kumactl))
+        return 0
+    if arguments.switched(VERSION.name):
+        return _version()
+    from kuma_net.cli import change
+
+    if verb == "uninstall":
+        return change.uninstall_command(arguments)
+    return change.install_command(arguments, "restore" if as_kumactl else "backend")
+
+
+def _kumactl_verb(words: list[str]) -> tuple[str, list[str]]:
+    """Return ``install`` or ``uninstall`` and the flags; no verb when it is another command.
+
+    Flags may stand before, between and behind the two words, as for kumactl.
+    """
+    valued = {flag.name for flag in KUMACTL if flag.metavar} | {"--config-file"}
+    verbs: list[str] = []
+    rest: list[str] = []
+    left = iter(words)
+    for word in left:
+        if len(verbs) == 2 or word.startswith("-"):  # noqa: PLR2004 - verb and object
+            rest.append(word)
+            if word in valued and len(verbs) < 2:  # noqa: PLR2004 - as above
+                rest += [next(left, "")]
+        else:
+            verbs.append(word)
+    if len(verbs) == 2 and verbs[0] in {"install", "uninstall"} and verbs[1] == OBJECT:  # noqa: PLR2004
+        return verbs[0], rest
+    return ("version", rest) if verbs == ["version"] else ("", rest)
+
+
+def _version() -> int:
+    from kuma_net import __version__
+
+    sys.stdout.write(f"kuma-net {__version__}\n")
+    return 0
+
+
+def _is_program() -> bool:
+    """Whether the interpreter was started to run this program, and not, say, a test."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None) or ""
+    return file.rpartition("/")[2] in {"kuma-init", "kumactl", "init.py"}
+
+
+def _leave(code: int) -> None:
+    """End the process without taking the interpreter down."""
+    from posix import _exit
+
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # whoever read our output is gone
+        code = code or FAILED
+    _exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
