@@ -16,17 +16,17 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check bench docs clean setup packages lint types layers unit gate envoy
+.PHONY: demo test check bench docs clean setup packages lint types layers pages gate envoy
 
 demo: setup envoy
 	PYTHONPATH=tests $(BIN)/python tests/e2e/demo.py
 
 # One pytest run for all tests, so that its closing line counts everything; it comes last.
-test: setup envoy lint types layers
+test: setup envoy lint types layers pages
 	$(PYTEST) --cov --cov-context=test --cov-report=
 	@$(MAKE) --no-print-directory gate
 
-check: setup lint types layers
+check: setup lint types layers pages
 	$(PYTEST) -q tests/contracts tests/unit
 
 lint:
@@ -39,6 +39,9 @@ types:
 layers:
 	@$(BIN)/lint-imports --no-cache >.venv/layers.txt || { cat .venv/layers.txt; exit 1; }
 	@grep '^Contracts:' .venv/layers.txt
+
+pages:
+	$(BIN)/python docs/generate.py --check
 
 # Pure folders: every branch, by unit tests alone.  Silent when it holds.
 gate:
