@@ -10,6 +10,7 @@ import sys
 
 from kuma_net.actions.world import Machine
 from kuma_net.cli.command_flags import Place, place_of, request_of
+from kuma_net.cli.command_table import WITHOUT_CONFIGURATION
 from kuma_net.cli.inputs import environment, gather, refuse
 from kuma_net.cli.speech import say
 from kuma_net.errors import Violation
@@ -26,18 +27,6 @@ if TYPE_CHECKING:
     from kuma_net.tproxy.flags import Arguments
 
     T = TypeVar("T")
-
-WITHOUT_CONFIGURATION = (
-    "--dry-run",
-    "--verbose",
-    "--wait",
-    "--wait-interval",
-    "--max-retries",
-    "--sleep-between-retries",
-    "--iptables-executables",
-)
-"""All that ``uninstall`` takes: it needs to know no configuration."""
-
 
 def install_command(arguments: Arguments, form: DryRunForm = "backend") -> int:
     """Install, or print what would be installed; returns the exit code, raises KumaNetError."""
@@ -91,6 +80,24 @@ def uninstall_command(arguments: Arguments) -> int:
     if failed:
         raise failed
     return report.exit_code
+
+
+def confirm_command(arguments: Arguments) -> int:
+    """Keep the change that waits; returns the exit code."""
+    from kuma_net.actions.confirm import confirm
+    from kuma_net.cli.words import seconds_text
+
+    violations = list(arguments.violations)
+    place = place_of(arguments, violations)
+    refuse(violations)
+    pending = inside(place, confirm)
+    if arguments.switched("--json"):
+        from kuma_net.cli.json_text import json_text
+
+        sys.stdout.write(json_text(pending))
+    else:
+        sys.stdout.write(f"confirmed, {seconds_text(pending.seconds)} were left\n")
+    return 0
 
 
 def inside(place: Place | None, action: Callable[[World], T]) -> T:

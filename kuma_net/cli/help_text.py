@@ -26,7 +26,7 @@ SECTIONS = (
     ("DNS", "redirect.dns."),
     ("Other interfaces", "redirect."),
 )
-GENERAL, RULES, RUNNING = "Options", "Rules", "iptables"
+GENERAL, RULES, RUNNING = "Options", "Rules", "Restoring by iptables"
 PLACES = {
     "dropInvalidPackets": RULES,
     "log.enabled": RULES,
@@ -136,8 +136,8 @@ LEAN_UNINSTALL = (
 
 def lean_help(verb: str, extras: Sequence[Flag], *, as_kumactl: bool) -> str:
     """Return the help of ``kuma-init``, or of the program called ``kumactl``."""
-    from kuma_net.cli.change import WITHOUT_CONFIGURATION
     from kuma_net.cli.command_flags import KUMACTL, UNINSTALL
+    from kuma_net.cli.command_table import WITHOUT_CONFIGURATION
 
     program = f"kumactl {verb} transparent-proxy" if as_kumactl else "kuma-init"
     if verb == "uninstall":
