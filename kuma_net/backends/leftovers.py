@@ -3,7 +3,7 @@
 They are looked for in two places, each in its own way, and neither way starts a program:
 
 * in the tables ``raw``, ``mangle``, ``nat`` of nf_tables that iptables-nft keeps: listed over
-  netlink, and taken away by handles in a transaction.  ``nft_leftovers`` returns the requests, so
+  netlink, and taken away by handles in a transaction.  ``in_nf_tables`` returns the requests, so
   that the nftables backend sends them together with its own;
 * in legacy tables: read by getsockopt(2), and only where the kernel says that there are any
   (``/proc/net/ip_tables_names``), because merely asking for a legacy table makes one.  They are
@@ -30,9 +30,11 @@ from kuma_net.values import Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kuma_net.netfilter.listing import Listing
     from kuma_net.netfilter.nf_tables import TableFamily
-    from kuma_net.netlink.message import Kernel, Message, Request
+    from kuma_net.netlink.message import Kernel, Request
 
 TABLES = ("raw", "mangle", "nat")
 """The tables that kumactl and our iptables backends write to."""
@@ -47,36 +49,53 @@ class NftLeftovers(Record):
     notes: tuple[str, ...] = ()
 
 
-def nft_leftovers(kernel: Kernel) -> NftLeftovers:
-    """Look for leftovers in the tables of iptables-nft; raises NetlinkError."""
+def in_nf_tables(kernel: Kernel, places: Iterable[tuple[TableFamily | None, str]]) -> NftLeftovers:
+    """Look for leftovers in the tables of iptables-nft.
+
+    ``places`` are the tables that exist, by family and name, as the kernel lists them.  Where
+    none of them is one of iptables-nft's, nothing is asked.  Raises NetlinkError.
+    """
+    known = tuple(places)
     requests: list[Request] = []
     notes: list[str] = []
     for family in FAMILIES:
-        found = _of_family(kernel, family)
-        requests += found.requests
-        notes += found.notes
+        tables = [table for table in TABLES if (family, table) in known]
+        listing = _nft_listing(kernel, family, tables) if tables else None
+        if listing:
+            found = _taken_away(listing, family)
+            requests += found.requests
+            notes += found.notes
     return NftLeftovers(tuple(requests), tuple(notes))
 
 
-def _of_family(kernel: Kernel, family: TableFamily) -> NftLeftovers:
-    """Look in one family; rules of nat, which may be many, only where a chain of ours is."""
-    chains = [(table_of(chain), chain) for chain in kernel.dump(list_chains(family))]
-    named = any(CHAIN_MARK in chain.payload for table, chain in chains if table in TABLES)
-    rules: list[Message] = []
-    for wanted in TABLES:
-        if (named or wanted != "nat") and any(table == wanted for table, _ in chains):
-            listed = kernel.dump(list_rules(family, wanted))
-            rules += [rule for rule in listed if table_of(rule) == wanted]
+def _nft_listing(kernel: Kernel, family: TableFamily, tables: list[str]) -> Listing | None:
+    """Return what is in the tables of a family, or None where nothing bears a mark of ours.
+
+    Every install has a chain of ours in nat; without one the rules of nat, which may be many,
+    are not listed.
+    """
+    chains = [
+        (table, chain)
+        for chain in kernel.dump(list_chains(family))
+        if (table := table_of(chain)) in tables
+    ]
+    named = any(CHAIN_MARK in chain.payload for _, chain in chains)
+    rules = [
+        rule
+        for table in tables
+        if named or table != "nat"
+        for rule in kernel.dump(list_rules(family, table))
+        if table_of(rule) == table  # an old kernel lists them all
+    ]
     if not named and not any(RULE_MARK in rule.payload for rule in rules):
-        return NftLeftovers()
+        return None
     from kuma_net.netfilter.listing import Listing
     from kuma_net.netlink.compat import chain_name, read_rule
 
-    listing = Listing(
-        tuple((table, chain_name(chain)) for table, chain in chains if table in TABLES),
+    return Listing(
+        tuple((table, chain_name(chain)) for table, chain in chains),
         tuple(read_rule(rule, FAMILIES[family]) for rule in rules),
     )
-    return _taken_away(listing, family)
 
 
 def _taken_away(listing: Listing, family: TableFamily) -> NftLeftovers:
