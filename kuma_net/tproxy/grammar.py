@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from kuma_net.record import Record
 from kuma_net.tproxy.config import VirtualNetwork
-from kuma_net.tproxy.owners import read_rules, rule_text
+from kuma_net.tproxy.owners import of_item, read_rules, rule_text
 from kuma_net.values import (
     HIGHEST_ID,
     HIGHEST_PORT,
@@ -118,8 +118,8 @@ def parse_path(text: str) -> str:
 def parse_chain_name(text: str) -> str:
     """Read the part of a chain's name that follows ``KUMA_MESH_``."""
     name = text.strip()
-    right = f"write 1 to {LONGEST_CHAIN_NAME} letters, digits, _ or -; KUMA_MESH_ goes before them"
-    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+    right = f"write 1 to {LONGEST_CHAIN_NAME} letters, digits or _; KUMA_MESH_ goes before them"
+    if not name.replace("_", "").isalnum() or not name.isascii():
         raise Malformed(text, "not a chain name", right)
     if len(name) > LONGEST_CHAIN_NAME:
         raise Malformed(text, "too long", right)
@@ -199,7 +199,7 @@ def _single(parse: Callable[[str], object]) -> Callable[[Sequence[str], Bad], ob
             try:
                 value = parse(text)
             except Malformed as error:
-                bad.append((position, error))
+                bad.append((position, of_item(error, text)))
         return value
 
     return read
@@ -224,7 +224,7 @@ def _list(
             try:
                 values.append(parse(item))
             except Malformed as error:
-                bad.append((position, error))
+                bad.append((position, of_item(error, item)))
         return collect(values)
 
     return read

@@ -72,7 +72,7 @@ FLAGS = {
             "",
             "ignored",
             "",
-            "leave it out, resolv.conf is never written",
+            "leave it out, installing never writes resolv.conf",
             takes_value=False,
         ),
         Legacy(

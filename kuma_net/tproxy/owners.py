@@ -103,15 +103,17 @@ def read_rules(texts: Sequence[str], bad: Bad) -> tuple[OwnerExclusion, ...]:
                 else:
                     ids = parse_rule_ids(ids_text, rule)
             except Malformed as error:
-                bad.append((position, Malformed(rule, _wrong(error, rule), error.right)))
+                bad.append((position, of_item(error, rule)))
             else:
                 rules.append(OwnerExclusion(known[0], known[1], ids))
     return tuple(rules)
 
 
-def _wrong(error: Malformed, rule: str) -> str:
-    """Say what is wrong, with the piece of the rule where that is not the whole rule."""
-    return error.wrong if error.piece == rule else f"{error.piece!r}: {error.wrong}"
+def of_item(error: Malformed, item: str) -> Malformed:
+    """Return the error of a piece as an error of the whole item, which a person wrote."""
+    if error.piece == item:
+        return error
+    return Malformed(item, f"{error.piece!r}: {error.wrong}", error.right)
 
 
 def rule_text(rule: OwnerExclusion) -> str:

@@ -42,7 +42,7 @@ SHAPES: dict[str, Schema] = {
     },
     "user": NUMBER_OR_TEXT,
     "path": TEXT,
-    "chain": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,18}$"},
+    "chain": {"type": "string", "pattern": "^[A-Za-z0-9_]{1,18}$"},
     "ip-family-mode": {"enum": list(IP_FAMILY_MODES)},
     "backend": {"enum": list(BACKENDS)},
     "ports": _list_of(NUMBER_OR_TEXT),

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = "command line"
 DNS_FLAGS = ("--redirect-dns", "--redirect-all-dns-traffic")
-CHAIN_NAMES = tuple(option.path for option in OPTIONS if option.kind == "chain")
 
 
 class Sources(Record):
@@ -289,14 +288,6 @@ class _Merge:
         ):
             self.values["redirect.dns.enabled"] = True
             self.origins["redirect.dns.enabled"] = self.origins["redirect.dns.captureAll"]
-        names: dict[str, str] = {}
-        for path in CHAIN_NAMES:
-            name = self.values.get(path, BY_PATH[path].default)
-            if name in names:
-                origin = self.origins.get(path) or self.origins[names[name]]
-                wrong = f"{names[name]} has the same name"
-                self.wrong(path, name, origin.source, wrong, "each chain needs its own")
-            names[name] = path
 
     def config(self) -> Config:
         """Return the configuration that all values make."""
