@@ -59,6 +59,11 @@ def describe_matches(matches: tuple[Match, ...]) -> str:
     return " ".join([*subject, *[" ".join(phrase) for phrase in phrases if phrase[0]]])
 
 
+def describe_match(match: Match) -> str:
+    """Return one match by itself: ``to port 80``, ``TCP``."""
+    return " ".join(_phrase(match)).strip()
+
+
 def _phrase(match: Match) -> tuple[str, str]:  # noqa: C901, PLR0912 - an arm for each match
     """Return a preposition and what follows it; what is its own subject has no preposition."""
     match match:
