@@ -95,12 +95,12 @@ def parse_flags(argv: Sequence[str], extras: Sequence[Flag] = SOURCE_FLAGS) -> A
             if not equals and name != "--ebpf-enabled":
                 next(words, None)
             continue
+        if word == "--":
+            violations += [_stray(rest) for rest in words]
+            continue
         takes_value = _takes_value(name, known)
         if takes_value is None:
-            violations.append(_stranger(word, name, known))
-            if word == "--":
-                violations.pop()
-                violations += [_stranger(rest, rest, {}) for rest in words]
+            violations.append(_stranger(name, known) if name.startswith("-") else _stray(word))
             continue
         if not equals:
             text = "true"
@@ -139,11 +139,14 @@ def _refuse_ebpf(name: str, violations: list[Violation]) -> None:
         violations.append(Violation(name, "", COMMAND_LINE, NO_EBPF))
 
 
-def _stranger(word: str, name: str, extras: dict[str, Flag]) -> Violation:
+def _stray(word: str) -> Violation:
     """Return what to say about a word that is neither a flag nor a flag's value."""
-    if not name.startswith("-"):
-        right = "a switch is turned off by --name=false, other values follow their flag"
-        return Violation(word, "", COMMAND_LINE, "not understood", right)
+    right = "a switch is turned off by --name=false, other values follow their flag"
+    return Violation(word, "", COMMAND_LINE, "not understood", right)
+
+
+def _stranger(name: str, extras: dict[str, Flag]) -> Violation:
+    """Return what to say about a flag that nobody knows."""
     from kuma_net.tproxy.spelling import did_you_mean
 
     right = did_you_mean(name, (*BY_FLAG, *extras, *LEGACY_FLAGS))

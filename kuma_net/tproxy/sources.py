@@ -14,6 +14,7 @@ from __future__ import annotations
 from kuma_net.errors import ConfigError, Violation
 from kuma_net.record import Record
 from kuma_net.tproxy.config import Config, Dns, Inbound, Log, Origin, Outbound, Redirect, Retry
+from kuma_net.tproxy.flags import COMMAND_LINE
 from kuma_net.tproxy.grammar import FALSE_WORDS, KINDS
 from kuma_net.tproxy.legacy import (
     EBPF_ENV,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     Tree: TypeAlias = dict[str, "Tree | Option"]
 
-COMMAND_LINE = "command line"
 DNS_FLAGS = ("--redirect-dns", "--redirect-all-dns-traffic")
 
 
