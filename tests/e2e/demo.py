@@ -135,7 +135,7 @@ def say(text: str) -> None:
 
 def run(lab: Lab, words: tuple[str, ...]) -> Ended:
     """Run one of our programs on the application's machine, showing it and what it says."""
-    say("  # " + " \\\n      ".join(words))
+    say("  # " + (" \\\n      " if len(words) > 2 else " ").join(words))
     program = Path(sys.executable).parent / words[0]
     ended = lab.app.run((str(program), *words[1:]), check=False)
     for line in (ended.stdout + ended.stderr).splitlines():

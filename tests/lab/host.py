@@ -122,6 +122,7 @@ def _own_etc() -> None:
     for real in Path(REAL_ETC).iterdir():
         if real.name not in ETC and real.name != "firewalld":
             Path("/etc", real.name).symlink_to(real)
+    Path("/etc/firewalld").mkdir()
     for name, text in ETC.items():
         Path("/etc", name).write_text(text, encoding="utf-8")
 

@@ -126,6 +126,8 @@ class Lab:
         self.guest.call(address_guest)
         for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
             self.app.sysctl(name, "1")
+        # A local route is enough to send from an IPv4 address, not from an IPv6 one.
+        self.remote.sysctl("net.ipv6.ip_nonlocal_bind", "1")
 
 
 def link_app(remote: int, guest: int) -> None:
@@ -158,9 +160,6 @@ def address_remote() -> None:
         for network in ANSWERED:
             local = {"type": "local", "scope": _HOST_SCOPE, "table": _LOCAL_TABLE}
             routes.route("add", dst=network, oif=1, **local)
-        # A local route lets it answer for an address; to send from an IPv6 one it must own it.
-        for name in ("office", "abroad"):
-            routes.addr("add", index=1, address=ADDRESSES[name][1], prefixlen=128, flags=_NODAD)
         for gateway in ADDRESSES["self"]:
             routes.route("add", dst="default", gateway=gateway)
 
