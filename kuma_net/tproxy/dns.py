@@ -75,7 +75,7 @@ def _sidecar_udp(plan: Plan, dns: DnsPlan) -> tuple[Rule, ...]:
     plain = tuple(family for family in dns.families if family not in dns.docker)
     rules: list[Rule] = []
     if dns.docker:
-        why = "DNS queries of the sidecar go through the rules of Docker's resolver"
+        why = "DNS queries of the sidecar go through the rules of the resolver of Docker"
         guard = only(dns.docker, plan)
         rules.append(Rule((*guard, *_UDP_53, sidecar), Jump(DOCKER_CHAIN), why, _ENABLED))
     if plain:
@@ -96,10 +96,10 @@ def _capture(
 ) -> tuple[Rule, ...]:
     port = Redirect(plan.config.redirect.dns.port)
     if plan.config.redirect.dns.capture_all:
-        why = f"all {words} go to the sidecar's resolver"
+        why = f"all {words} go to the resolver of the sidecar"
         return (Rule((*only(dns.families, plan), *what), port, why, _CAPTURE_ALL),)
     servers = networks_of(dns.servers, dns.families)
-    why = f"{words} to a name server of resolv.conf go to the sidecar's resolver"
+    why = f"{words} to a name server of resolv.conf go to the resolver of the sidecar"
     protocol, ports = what
     return (Rule((protocol, Destination(servers), ports), port, why, _ENABLED),)
 
@@ -127,15 +127,15 @@ def raw_output(plan: Plan) -> tuple[Rule, ...]:
     sidecar = OwnerUid(IdSet.of(plan.uid))
     answers = (Protocol(L4Proto.UDP), SourcePort(PortSet.of(plan.config.redirect.dns.port)))
     rules = [
-        Rule((*guard, *_UDP_53, sidecar), CtZone(SIDECAR_ZONE), "zone of the sidecar's queries"),
+        Rule((*guard, *_UDP_53, sidecar), CtZone(SIDECAR_ZONE), "zone of queries by the sidecar"),
         Rule(
             (*guard, *answers, sidecar),
             CtZone(WORKLOAD_ZONE),
-            "zone of the sidecar's answers to the workload",
+            "zone of answers from the sidecar to the workload",
         ),
     ]
     if plan.config.redirect.dns.capture_all:
-        why = "zone of the workload's queries"
+        why = "zone of queries by the workload"
         rules.append(Rule((*guard, *_UDP_53), CtZone(WORKLOAD_ZONE), why))
     else:
         rules += _raw_output_per_server(dns)
@@ -145,7 +145,7 @@ def raw_output(plan: Plan) -> tuple[Rule, ...]:
 
 def _raw_output_per_server(dns: DnsPlan) -> tuple[Rule, ...]:
     servers = networks_of(dns.servers, dns.families)
-    why = "zone of the workload's queries to a name server of resolv.conf"
+    why = "zone of queries by the workload to a name server of resolv.conf"
     protocol, port = _UDP_53
     rules = [Rule((protocol, Destination(servers), port), CtZone(WORKLOAD_ZONE), why)]
     stubs = tuple(
@@ -155,7 +155,7 @@ def _raw_output_per_server(dns: DnsPlan) -> tuple[Rule, ...]:
     )
     if stubs:
         near = tuple(host for host in LOCALHOST if any(s.family == host.family for s in stubs))
-        why = "zone of the answers of a name server on this machine"
+        why = "zone of answers from a name server on this machine"
         matches = (Protocol(L4Proto.UDP), Source(stubs), Destination(near))
         rules.append(Rule(matches, CtZone(SIDECAR_ZONE), why))
     return tuple(rules)
@@ -170,6 +170,6 @@ def raw_prerouting(plan: Plan) -> tuple[Rule, ...]:
     matches: tuple[Match, ...] = (*only(dns.families, plan), protocol, port)
     if not plan.config.redirect.dns.capture_all:
         matches = (protocol, Source(networks_of(dns.servers, dns.families)), port)
-    why = "zone of the answers to the sidecar's queries"
+    why = "zone of answers to queries by the sidecar"
     setting = "redirect.dns.skipConntrackZoneSplit"
     return (Rule(matches, CtZone(SIDECAR_ZONE), why, setting),)

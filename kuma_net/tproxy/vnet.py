@@ -39,7 +39,7 @@ def vnet_rules(plan: Plan) -> tuple[Rule, ...]:
         Rule(
             (*_family_of(inside, plan), Protocol(proto), InInterface(interface), _DNS),
             Redirect(redirect.dns.port),
-            "DNS queries from a virtual network go to the sidecar's resolver",
+            "DNS queries from a virtual network go to the resolver of the sidecar",
             SETTING,
         )
         for proto in protocols

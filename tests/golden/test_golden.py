@@ -12,12 +12,13 @@ user writes it, ``environment``, and ``facts`` about the machine) beside what mu
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from kuma_net.documents import parse_document
-from kuma_net.netfilter.explain import describe_ruleset
+from kuma_net.documents import load_document
+from kuma_net.netfilter.describe import describe_ruleset
 from kuma_net.netfilter.nft_text import render_nft
 from kuma_net.netfilter.restore_text import render_restore
 from kuma_net.netfilter.ruleset import Ruleset
@@ -48,10 +49,10 @@ def facts_of(said: dict[str, object], *, own_table: bool) -> HostFacts:
 
 def rulesets(case: Path) -> tuple[Ruleset, Ruleset]:
     """Return what the native and the restore backend would be asked to install."""
-    document = parse_document(case.joinpath("case.yaml").read_text(), str(case.name))
+    document = load_document(case.joinpath("case.yaml").read_text())
     loaded = load(
         Sources(
-            documents=(("config.yaml", document["config"]),),
+            files=(("config.yaml", json.dumps(document["config"])),),
             environ=document.get("environment", {}),
         )
     )
@@ -81,9 +82,7 @@ def test_golden(case: Path, *, update_golden: bool) -> None:
     if update_golden:
         for name, text in found.items():
             case.joinpath(name).write_text(text)
-    kept = {
-        path.name: path.read_text() for path in case.iterdir() if path.name != "case.yaml"
-    }
+    kept = {path.name: path.read_text() for path in case.iterdir() if path.name != "case.yaml"}
     assert found == kept
 
 
