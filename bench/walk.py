@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -46,6 +47,9 @@ EVENT = re.compile(
     r"(?:rule (?P<rule>.*) \(verdict (?P<verdict>\w+) ?(?P<to>\S*)\)|(?P<kind>packet|policy))"
 )
 Event = re.Match[str]
+QUIET = 0.3
+"""Seconds without a word after which the monitor has told all."""
+
 LOOKS = {
     "defaults": (),
     "all DNS": ("--redirect-all-dns-traffic",),
@@ -91,36 +95,33 @@ def remote() -> Iterator[int]:
         os.waitpid(pid, 0)
 
 
-def read_all(pipe: int) -> bytes:
-    """Return what lies in a pipe that does not block."""
-    try:
-        return os.read(pipe, 1 << 20)
-    except BlockingIOError:
-        return b""
+def heard(pipe: int) -> bytes:
+    """Return what arrives in a pipe until it has been quiet for a while."""
+    text = b""
+    while select.select([pipe], [], [], QUIET)[0]:
+        text += os.read(pipe, 1 << 16)
+    return text
 
 
 def traced(hook: str, connect: list[str]) -> list[Event]:
     """Return what the kernel tells of one connection's way through our table."""
     run(["nft", "-f", "-"], TRACE.format(hook=hook))
     said, says = os.pipe()
-    os.set_blocking(said, False)
     monitor = subprocess.Popen(["nft", "monitor", "trace"], stdout=says, stderr=subprocess.DEVNULL)
     try:
-        text = b""
+        # The monitor does not say when it listens: connect until a trace arrives, then once more.
         deadline = time.monotonic() + 10
-        # The monitor does not say when it listens: connect until a trace arrives, use the last.
-        while b"inet kuma_net" not in text and time.monotonic() < deadline:
+        while b"inet kuma_net" not in heard(said) and time.monotonic() < deadline:
             run(connect)
-            time.sleep(0.2)
-            text += read_all(said)
+        run(connect)
+        text = heard(said)
     finally:
         monitor.terminate()
         monitor.wait()
         os.close(said)
         os.close(says)
         run(["nft", "delete", "table", "inet", "tracing"])
-    events = [found for found in map(EVENT.match, text.decode().splitlines()) if found]
-    return [event for event in events if event[1] == events[-1][1]]
+    return [found for found in map(EVENT.match, text.decode().splitlines()) if found]
 
 
 def rules_by_chain() -> dict[str, list[str]]:
