@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kuma_net.actions.wish import Wish
     from kuma_net.actions.world import World
     from kuma_net.backends.base import Installed, Kind
-    from kuma_net.host.watcher import Pending
+    from kuma_net.host.pending import Pending
     from kuma_net.tproxy.config import Config
 
 

@@ -48,7 +48,10 @@ def install(config: Config, world: World, request: Request = REQUEST) -> Install
 
         return guarded(wished, world, request.confirm_within)
     report = carry_out(wished, world)
-    world.ask_watcher("supersede")
+    try:
+        world.ask_watcher("supersede")
+    except HostError as problem:
+        raise HostError(f"the new rules are installed, but {problem}") from problem
     return report
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kuma_net.actions.reports import CountedRule, StatusReport
 from kuma_net.actions.wish import Request, wish
+from kuma_net.backends.base import counted_place
 from kuma_net.errors import PermissionDenied
 from kuma_net.netfilter.compare import compare
 from kuma_net.netfilter.describe import describe, describe_place
@@ -111,12 +112,12 @@ def _described(held: Holding) -> StatusReport:
     rules = []
     positions: dict[str, int] = {}
     for chain, rule in installed.ruleset.rules():
-        place = describe_place(chain)
+        place = counted_place(chain)
         position = positions.get(place, 0)
         positions[place] = position + 1
         count = counts.get((place, position))
         seen = (count.packets, count.octets) if count else (None, None)
-        rules.append(CountedRule(place, describe(rule), *seen))
+        rules.append(CountedRule(describe_place(chain), describe(rule), *seen))
     return StatusReport(
         held.kind,
         stamp.version if stamp else "",

@@ -24,9 +24,7 @@ def sweep(world: World, config: Config, keep: Kind | None = None) -> Swept:
     removed: list[str] = []
     notes: list[str] = []
     processes = 0
-    for kind in world.holders():
-        if kind == keep:
-            continue
+    for kind in world.holders(besides=keep):
         applied = world.backend(kind, config).remove()
         processes += applied.processes
         notes += applied.notes

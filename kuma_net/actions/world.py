@@ -7,8 +7,9 @@ where it is needed: an init container starts with this file.
 
 from __future__ import annotations
 
-from kuma_net.errors import HostError
+from kuma_net.errors import HostError, NoBackend
 from kuma_net.tproxy.config import Dns
+from kuma_net.values import BOTH_FAMILIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from kuma_net.backends.base import Backend, Kind
+    from kuma_net.host.pending import Pending, Word
     from kuma_net.host.probe import KernelFacts
-    from kuma_net.host.watcher import Pending, Watcher, Word
+    from kuma_net.host.watcher import Watcher
     from kuma_net.tproxy.config import Config
     from kuma_net.tproxy.facts import Account, HostFacts
     from kuma_net.values import Family
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
         def backend(self, kind: Kind, config: Config) -> Backend:
             """Return a way of telling the kernel."""
 
-        def holders(self) -> tuple[Kind, ...]:
-            """Return who holds rules of ours, or kumactl's; starts no process."""
+        def holders(self, besides: Kind | None = None) -> tuple[Kind, ...]:
+            """Return who else holds rules of ours, or kumactl's; starts no process."""
 
         def add_address(self) -> bool:
             """Put ``::6/128`` on the loopback interface; False when it was there."""
@@ -93,6 +95,35 @@ class Machine:
             config = config.replace(redirect=config.redirect.replace(dns=dns))
         return probe(config, own_table=own_table, environ=self.environ)
 
+    def backend(self, kind: Kind, config: Config) -> Backend:
+        """Return a new one: it holds no socket from before a fork."""
+        if kind == "nftables":
+            from kuma_net.backends.nftables import Nftables
+
+            return Nftables()
+        if kind == "memory":
+            raise NoBackend({kind: "it is for tests, and no kernel at all"})
+        from kuma_net.backends.restore import Restore
+
+        return Restore(kind, config, self.environ)
+
+    def holders(self, besides: Kind | None = None) -> tuple[Kind, ...]:
+        """See ``backends.leftovers``.
+
+        Besides ``nftables``, which has swept the tables of iptables-nft in its own transaction,
+        only legacy tables are left to look at, and mostly there are none.
+        """
+        if besides == "nftables":
+            from kuma_net.host.legacy_tables import table_names
+
+            if not any(table_names(family) for family in BOTH_FAMILIES):
+                return ()
+        from kuma_net.backends.leftovers import holders
+        from kuma_net.host.netlink_socket import NetlinkSocket
+
+        with NetlinkSocket() as kernel:
+            return tuple(kind for kind in holders(kernel) if kind != besides)
+
     def add_address(self) -> bool:
         """See ``host.loopback``."""
         from kuma_net.host.loopback import add_passthrough_address
@@ -140,7 +171,7 @@ class Machine:
         return start(seconds, undo)
 
     def ask_watcher(self, word: Word) -> Pending | None:
-        """See ``host.watcher``."""
-        from kuma_net.host.watcher import ask
+        """See ``host.pending``."""
+        from kuma_net.host.pending import ask
 
         return ask(word)

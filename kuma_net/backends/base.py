@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, Protocol, TypeAlias
 
-    from kuma_net.netfilter.ruleset import Ruleset
+    from kuma_net.netfilter.ruleset import Chain, HookChain, Ruleset
     from kuma_net.values import Family
 
     Kind: TypeAlias = Literal["nftables", "iptables-nft", "iptables-legacy", "memory"]
@@ -49,15 +49,19 @@ def parse_stamp(text: str) -> Stamp | None:
 class RuleCount(Record):
     """Packets and bytes a rule has seen.
 
-    ``chain`` (as ``describe_place`` names it: ``nat OUTPUT``, ``nat KUMA_MESH_OUTBOUND``) and
-    ``position`` (from 0) say which rule of ``Installed.ruleset``.  Where the kernel has several
-    rules for it, theirs are added up.
+    ``chain`` (``counted_place``) and ``position`` (from 0) say which rule of
+    ``Installed.ruleset``.  Where the kernel has several rules for it, theirs are added up.
     """
 
     chain: str
     position: int
     packets: int
     octets: int
+
+
+def counted_place(chain: HookChain | Chain) -> str:
+    """Return how a ``RuleCount`` names a chain: ``nat OUTPUT``, ``KUMA_MESH_OUTBOUND``."""
+    return getattr(chain, "name", "") or f"{chain.table} {getattr(chain, 'hook', '')}"
 
 
 class Installed(Record):

@@ -8,7 +8,7 @@ every change.
 
 from __future__ import annotations
 
-from kuma_net.backends.base import Applied, Installed, RuleCount
+from kuma_net.backends.base import Applied, Installed, RuleCount, counted_place
 from kuma_net.values import BOTH_FAMILIES
 
 TYPE_CHECKING = False
@@ -92,10 +92,8 @@ class Memory:
 
 def _zero_counts(ruleset: Ruleset) -> tuple[RuleCount, ...]:
     """Return a counter that has seen nothing for every rule, chain by chain."""
-    from kuma_net.netfilter.describe import describe_place
-
     return tuple(
-        RuleCount(describe_place(chain), position, 0, 0)
+        RuleCount(counted_place(chain), position, 0, 0)
         for chain in (*ruleset.hooks, *ruleset.chains)
         for position in range(len(chain.rules))
     )

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 
 from kuma_net.actions.world import Machine
-from kuma_net.cli.command_flags import Place, place_of, request_of
-from kuma_net.cli.command_table import WITHOUT_CONFIGURATION
+from kuma_net.cli.command_flags import WITHOUT_CONFIGURATION, Place, place_of, request_of
 from kuma_net.cli.inputs import environment, gather, refuse
 from kuma_net.cli.speech import say
 from kuma_net.errors import Violation
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from kuma_net.tproxy.flags import Arguments
 
     T = TypeVar("T")
+
 
 def install_command(arguments: Arguments, form: DryRunForm = "backend") -> int:
     """Install, or print what would be installed; returns the exit code, raises KumaNetError."""

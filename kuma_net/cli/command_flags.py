@@ -35,6 +35,16 @@ PLACE = (NETNS, PID)
 INSTALL = (*SOURCE_FLAGS, CONFIRM, CAPTURE_SSH, CREATE_USER, *PLACE, JSON)
 LOOK = (*SOURCE_FLAGS, CAPTURE_SSH, *PLACE, JSON)
 UNINSTALL = (*PLACE, JSON)
+WITHOUT_CONFIGURATION = (
+    "--dry-run",
+    "--verbose",
+    "--wait",
+    "--wait-interval",
+    "--max-retries",
+    "--sleep-between-retries",
+    "--iptables-executables",
+)
+"""All that ``uninstall`` takes: it needs to know no configuration."""
 KUMACTL = (
     Flag("--log-level", "Has no effect.", "LEVEL"),
     Flag("--no-config", "Has no effect."),
@@ -102,9 +112,7 @@ def _confirm_within(arguments: Arguments, violations: list[Violation]) -> float:
     try:
         seconds = float(text) if text.isascii() and text.isdigit() else parse_duration(text)
     except Malformed as error:
-        violations.append(
-            Violation(CONFIRM.name, text, COMMAND_LINE, error.wrong, "write 60s, 2m")
-        )
+        violations.append(Violation(CONFIRM.name, text, COMMAND_LINE, error.wrong, "write 60s, 2m"))
         return 0.0
     if not 1 <= seconds <= LONGEST_CONFIRM:
         right = "from 1s to 24h"

@@ -5,7 +5,14 @@ The function takes ``Arguments`` and returns an exit code; it is imported when i
 
 from __future__ import annotations
 
-from kuma_net.cli.command_flags import INSTALL, JSON, LOOK, PLACE, UNINSTALL
+from kuma_net.cli.command_flags import (
+    INSTALL,
+    JSON,
+    LOOK,
+    PLACE,
+    UNINSTALL,
+    WITHOUT_CONFIGURATION,
+)
 from kuma_net.record import Record
 from kuma_net.tproxy.flags import SOURCE_FLAGS, Flag
 
@@ -31,17 +38,6 @@ class Command(Record):
     words: str = ""
     choices: tuple[str, ...] = ()
 
-
-WITHOUT_CONFIGURATION = (
-    "--dry-run",
-    "--verbose",
-    "--wait",
-    "--wait-interval",
-    "--max-retries",
-    "--sleep-between-retries",
-    "--iptables-executables",
-)
-"""All that ``uninstall`` takes: it needs to know no configuration."""
 
 ORIGIN = Flag("--origin", "Say beside each value where it came from.")
 RULES = Flag("--installed", "Explain what is installed, instead of what the options ask for.")
@@ -87,8 +83,7 @@ COMMANDS = (
         "plan",
         "look:plan_command",
         "Show what install would change.",
-        "Show what install with the same options would change. Exit code 0: nothing; 3: "
-        "something.",
+        "Show what install with the same options would change. Exit code 0: nothing; 3: something.",
         LOOK,
     ),
     Command(

@@ -67,9 +67,7 @@ def option_sections(only: Sequence[str] | None = None) -> Iterator[Section]:
         entries = tuple(
             option_entry(option)
             for option in OPTIONS
-            if option.flag
-            and section_of(option) == title
-            and (only is None or option.flag in only)
+            if option.flag and section_of(option) == title and (only is None or option.flag in only)
         )
         if entries:
             yield Section(title, entries)
@@ -136,8 +134,7 @@ LEAN_UNINSTALL = (
 
 def lean_help(verb: str, extras: Sequence[Flag], *, as_kumactl: bool) -> str:
     """Return the help of ``kuma-init``, or of the program called ``kumactl``."""
-    from kuma_net.cli.command_flags import KUMACTL, UNINSTALL
-    from kuma_net.cli.command_table import WITHOUT_CONFIGURATION
+    from kuma_net.cli.command_flags import KUMACTL, UNINSTALL, WITHOUT_CONFIGURATION
 
     program = f"kumactl {verb} transparent-proxy" if as_kumactl else "kuma-init"
     if verb == "uninstall":

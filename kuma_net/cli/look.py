@@ -45,9 +45,7 @@ def status_command(arguments: Arguments) -> int:
     from kuma_net.actions.status import status
 
     wanted = asked(arguments)
-    report = inside(
-        wanted.place, lambda world: status(wanted.config, world, wanted.request)
-    )
+    report = inside(wanted.place, lambda world: status(wanted.config, world, wanted.request))
     say(*report.notes)
     _write(report, status_result(report), arguments)
     return report.exit_code

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from kuma_net.values import Family
 
+
 def families_text(families: tuple[Family, ...]) -> str:
     """Return ``IPv4 and IPv6``, ``IPv4``, or ``no family``."""
     return " and ".join([str(family) for family in families]) or "no family"
@@ -86,7 +87,7 @@ def status_result(report: StatusReport) -> str:
 
 
 def _rule_lines(report: StatusReport) -> list[str]:
-    lines = []
+    lines: list[str] = []
     chain = ""
     for rule in report.rules:
         if rule.chain != chain:

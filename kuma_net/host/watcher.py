@@ -17,39 +17,26 @@ let a person who is still there say so.
 * If the changing process dies halfway, nobody tells the watcher that it may go: it undoes at its
   time, which is why ``undo`` must be safe to do when nothing was changed.
 
-One word goes each way: ``confirm``, ``supersede`` (a later change makes this one moot) or
-``status``; the answer is the number of milliseconds that were left.
+What is said over the socket is in ``pending``.
 """
 
 from __future__ import annotations
 
 from kuma_net.errors import HostError
-from kuma_net.record import Record
+from kuma_net.host.pending import NAME, PATIENCE, ask, own_uid, peer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
     from collections.abc import Callable
     from socket import socket
-    from typing import Literal, NoReturn, TypeAlias
+    from typing import NoReturn
 
-    Word: TypeAlias = Literal["confirm", "supersede", "status"]
-
-NAME = b"\0kuma-net/confirm"
 TRIES = 5
 PAUSE = 1.0
 """Seconds between two tries to undo."""
-PATIENCE = 2.0
-"""Seconds that either side waits for the other's word."""
 LONGEST_NAP = 5.0
 """Seconds: how late the end of a suspension may be noticed."""
 _ARMED, _DISMISSED = b"a", b"d"
-
-
-class Pending(Record):
-    """A change that waits to be confirmed, and the seconds it has left."""
-
-    seconds: float
 
 
 class AlreadyPending(HostError):
@@ -116,52 +103,6 @@ def start(seconds: float, undo: Callable[[], None], name: bytes = NAME) -> Watch
     listener.close()
     theirs.close()
     return Watcher(ours)
-
-
-def ask(word: Word, name: bytes = NAME) -> Pending | None:
-    """Say a word to the watcher of this network namespace; None when there is none.
-
-    After ``confirm`` and ``supersede`` the change stays.  Raises HostError when the name is
-    held by a stranger, or when the watcher is undoing the change at this moment.
-    """
-    import _socket
-
-    line = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    line.settimeout(PATIENCE)
-    try:
-        line.connect(name)
-        if _peer(line) != _own_uid():
-            message = (
-                "the socket for confirmations is held by a process of another user "
-                f"(uid {_peer(line)}); ss -xlp shows it"
-            )
-            raise HostError(message)
-        line.send(word.encode())
-        answer = line.recv(32)
-    except ConnectionRefusedError:
-        return None
-    except OSError as problem:
-        raise HostError(f"no word from the process that guards the change: {problem}") from problem
-    finally:
-        line.close()
-    if not answer.isdigit():
-        raise HostError("too late: the change is being rolled back")
-    return Pending(int(answer) / 1000)
-
-
-def _peer(line: _socket.socket) -> int:
-    """Return the user id at the other end, as it was when it connected or listened."""
-    import _socket
-    from _struct import unpack
-
-    found = line.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-    return int(unpack("3i", found)[1]) & 0xFFFFFFFF
-
-
-def _own_uid() -> int:
-    import posix
-
-    return posix.geteuid()
 
 
 def _become_watcher(
@@ -253,7 +194,7 @@ def _serve(listener: socket, deadline: float) -> bool:
     line, _ = listener.accept()
     line.settimeout(PATIENCE)
     try:
-        if _peer(line) != _own_uid():
+        if peer(line) != own_uid():
             return False
         word = line.recv(32).decode("ascii", "replace")
         if word not in {"confirm", "supersede", "status"}:
