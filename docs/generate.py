@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from packet_walk import packet_walk_markdown
+
 from kuma_net.tproxy.reference import options_markdown
 
-PAGES = {"options.md": options_markdown}
+PAGES = {"options.md": options_markdown, "packet-walk.md": packet_walk_markdown}
 """Every made page and what makes it."""
 
 
