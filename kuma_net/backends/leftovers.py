@@ -16,26 +16,40 @@ imported when there is something to read.
 
 from __future__ import annotations
 
+from errno import ERESTART
+from posix import strerror
+
+from kuma_net.errors import NetlinkError
+from kuma_net.host.legacy_tables import read_tables, table_names
+from kuma_net.netfilter.nf_tables import TABLE
 from kuma_net.netfilter.ruleset import CHAIN_PREFIX, COMMENT_PREFIX
 from kuma_net.netlink.listing import table_of
 from kuma_net.netlink.nftables import (
     DELCHAIN,
     DELRULE,
+    batch,
+    get_generation,
     header,
     list_chains,
     list_rules,
+    list_tables,
 )
+from kuma_net.netlink.tables import decode_generation, decode_table
 from kuma_net.record import Record
-from kuma_net.values import Family
+from kuma_net.values import BOTH_FAMILIES, Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kuma_net.backends.base import Kind
     from kuma_net.netfilter.listing import Listing
     from kuma_net.netfilter.nf_tables import TableFamily
     from kuma_net.netlink.message import Kernel, Request
 
+KINDS: tuple[Kind, ...] = ("nftables", "iptables-nft", "iptables-legacy")
+ATTEMPTS = 50
+"""Another writer in between makes the kernel refuse a removal; it is tried again."""
 TABLES = ("raw", "mangle", "nat")
 """The tables that kumactl and our iptables backends write to."""
 FAMILIES: dict[TableFamily, Family] = {"ip": Family.IPV4, "ip6": Family.IPV6}
@@ -138,3 +152,87 @@ def notes_on(listing: Listing, family: Family, where: str, rules: int) -> tuple[
         for rule in (doubtful(listing) if is_bare(listing) else ())
     ]
     return f"{told} ({counted})", *kept
+
+
+def remove_from_nf_tables(kernel: Kernel | None = None) -> NftLeftovers:
+    """Take leftovers out of the tables of iptables-nft; return what was done.
+
+    Raises NetlinkError and PermissionDenied.
+    """
+    from kuma_net.host.netlink_socket import NetlinkSocket
+
+    kernel = kernel or NetlinkSocket()
+    try:
+        for _ in range(ATTEMPTS):
+            generation = decode_generation(kernel.dump(get_generation())[0])
+            found = in_nf_tables(kernel, _places(kernel))
+            try:
+                if found.requests:
+                    kernel.commit(batch(found.requests, generation))
+            except NetlinkError as refusal:
+                if refusal.errno != ERESTART:
+                    raise
+            else:
+                return found
+    finally:
+        kernel.close()
+    words = "the removal of leftovers: other writers keep changing the rules"
+    raise NetlinkError(ERESTART, strerror(ERESTART), words)
+
+
+def _places(kernel: Kernel) -> list[tuple[TableFamily | None, str]]:
+    listed = [decode_table(message) for message in kernel.dump(list_tables())]
+    return [(table.family, table.name) for table in listed]
+
+
+class LegacyLeftovers(Record):
+    """The text for iptables-legacy-restore that takes the leftovers away; empty: there are none."""
+
+    text: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def legacy_leftovers(family: Family) -> LegacyLeftovers:
+    """Look for leftovers in legacy tables; raises HostError."""
+    tables = tuple(table for table in table_names(family) if table in TABLES)
+    if not tables:
+        return LegacyLeftovers()
+    from kuma_net.netfilter.removal_text import render_removal
+    from kuma_net.netfilter.saved_text import read_saved
+
+    listing = read_tables(family, tables)
+    saved = read_saved(listing, family)
+    if not saved:
+        return LegacyLeftovers()
+    notes = notes_on(listing, family, "iptables-legacy", len(saved.hooked))
+    return LegacyLeftovers(render_removal(saved), notes)
+
+
+def holds(kind: Kind) -> bool:
+    """Return whether a backend's place holds rules of ours, or of kumactl; raises HostError."""
+    return kind in holders((kind,))
+
+
+def holders(kinds: tuple[Kind, ...] = KINDS, kernel: Kernel | None = None) -> tuple[Kind, ...]:
+    """Return which of these backends' places hold rules of ours or of kumactl's.
+
+    No program is started.  Raises HostError.
+    """
+    found: list[Kind] = []
+    if "nftables" in kinds or "iptables-nft" in kinds:
+        from kuma_net.host.netlink_socket import NetlinkSocket
+
+        kernel = kernel or NetlinkSocket()
+        try:
+            places = _places(kernel)
+            if any(family and name == TABLE for family, name in places):
+                found.append("nftables")
+            if in_nf_tables(kernel, places).requests:
+                found.append("iptables-nft")
+        except NetlinkError:  # a kernel without nf_tables holds nothing there
+            found = []
+        finally:
+            kernel.close()
+    if any(legacy_leftovers(family).text for family in BOTH_FAMILIES):
+        found.append("iptables-legacy")
+    return tuple(kind for kind in found if kind in kinds)

@@ -204,6 +204,6 @@ def _network(address: bytes, mask: bytes, family: Family) -> str:
 
 def _interface(name: bytes, mask: bytes) -> str:
     """Return an interface's name; a mask that covers the closing zero byte asks for all of it."""
-    text = name.partition(b"\0")[0]
-    whole = len(mask.rstrip(b"\0")) > len(text)
-    return text.decode("utf-8", "surrogateescape") + ("" if whole else "+")
+    text, asked = name.partition(b"\0")[0], len(mask.rstrip(b"\0"))
+    pattern = text if asked > len(text) else text[:asked] + b"+"
+    return pattern.decode("utf-8", "surrogateescape")
