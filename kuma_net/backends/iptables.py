@@ -12,7 +12,6 @@ from kuma_net.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Literal, TypeAlias
 
     from kuma_net.backends.base import Kind
     from kuma_net.backends.executables import Tools
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from kuma_net.netfilter.saved_text import Saved
     from kuma_net.tproxy.config import Config
     from kuma_net.values import Family
-
-    Flavour: TypeAlias = Literal["iptables-nft", "iptables-legacy"]
 
 PATIENCE = 60.0
 """Seconds a program may take on top of what it may wait for the lock."""
@@ -42,11 +39,10 @@ def _holds(kind: Kind) -> bool:
 class Outside(Record):
     """What these backends need of the world.
 
-    ``environ`` gives PATH and XTABLES_LOCKFILE, ``run`` runs a program, ``sleep`` waits between
-    tries, ``holds`` asks the kernel whether a backend's place holds rules of ours.
+    ``run`` runs a program, ``sleep`` waits between tries, ``holds`` asks the kernel whether a
+    backend's place holds rules of ours.
     """
 
-    environ: Mapping[str, str] = {}
     run: Run = commands.run
     sleep: Callable[[float], None] = _sleep
     holds: Callable[[Kind], bool] = _holds
@@ -55,11 +51,14 @@ class Outside(Record):
 class Iptables:
     """One flavour of iptables; ``processes`` were started so far, ``notes`` are for a person."""
 
-    def __init__(self, kind: Kind, config: Config, outside: Outside) -> None:
+    def __init__(
+        self, kind: Kind, config: Config, environ: Mapping[str, str], outside: Outside
+    ) -> None:
         """Look for nothing yet."""
         self._kind = kind
         self._config = config
         self._outside = outside
+        self._given = environ
         self._tools: dict[Family, Tools] = {}
         self._environ: dict[str, str] = {}
         self.processes = 0
@@ -99,7 +98,7 @@ class Iptables:
 
     def _found(self, family: Family) -> Tools:
         if family not in self._tools:
-            asked, path = self._config.iptables_executables, self._outside.environ.get("PATH", "")
+            asked, path = self._config.iptables_executables, self._given.get("PATH", "")
             tools = find_tools(self._kind, family, asked, path, self._counted)
             self._tools[family] = tools
             self.notes += [tools.note] * bool(tools.note)
@@ -112,9 +111,9 @@ class Iptables:
     def _environment(self) -> dict[str, str]:
         """Return the programs' environment, with the lock file that can be used."""
         if not self._environ:
-            self._environ = {**self._outside.environ, "LC_ALL": "C"}
+            self._environ = {**self._given, "LC_ALL": "C"}
             if self._kind == "iptables-legacy":
-                lock = xtables_lock(self._outside.environ)
+                lock = xtables_lock(self._given)
                 self._environ[VARIABLE] = lock.path
                 self.notes += [lock.note] * bool(lock.note)
         return self._environ

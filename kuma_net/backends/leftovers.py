@@ -210,10 +210,10 @@ def legacy_leftovers(family: Family) -> LegacyLeftovers:
 
 def holds(kind: Kind) -> bool:
     """Return whether a backend's place holds rules of ours, or of kumactl; raises HostError."""
-    return kind in holders((kind,))
+    return kind in holders(kinds=(kind,))
 
 
-def holders(kinds: tuple[Kind, ...] = KINDS, kernel: Kernel | None = None) -> tuple[Kind, ...]:
+def holders(kernel: Kernel | None = None, kinds: tuple[Kind, ...] = KINDS) -> tuple[Kind, ...]:
     """Return which of these backends' places hold rules of ours or of kumactl's.
 
     No program is started.  Raises HostError.

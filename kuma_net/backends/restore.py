@@ -36,17 +36,17 @@ from kuma_net.values import BOTH_FAMILIES, Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import TypeAlias
 
     from kuma_net.backends.base import Kind, Stamp
-    from kuma_net.backends.iptables import Flavour
 
     Seen: TypeAlias = dict[Family, Saved]
 
 ORDER = (Family.IPV6, Family.IPV4)
 """The order in which families are written."""
 NO_CONFIG = Config()
+NO_ENVIRON: Mapping[str, str] = {}
 OUTSIDE = Outside()
 
 
@@ -58,14 +58,18 @@ class Restore:
     """A ``Backend`` of one flavour; ``config`` says how (waiting, retries, programs), not what."""
 
     def __init__(
-        self, kind: Flavour, config: Config = NO_CONFIG, outside: Outside = OUTSIDE
+        self,
+        kind: Kind,
+        config: Config = NO_CONFIG,
+        environ: Mapping[str, str] = NO_ENVIRON,
+        outside: Outside = OUTSIDE,
     ) -> None:
-        """Start nothing yet."""
-        self.kind: Kind = kind
+        """Start nothing yet; ``environ`` gives PATH and XTABLES_LOCKFILE."""
+        self.kind = kind
         self._retry = config.retry
         self._wait = config.wait + PATIENCE
         self._outside = outside
-        self._iptables = Iptables(kind, config, outside)
+        self._iptables = Iptables(kind, config, environ, outside)
         self._notes: list[str] = []
 
     def read(self) -> Installed | None:
