@@ -100,7 +100,7 @@ def probe(config: Config, *, own_table: bool, environ: Mapping[str, str]) -> Hos
         ipv6=ipv6,
         ipv6_reason=ipv6_reason,
         dns=resolv.read(dns.resolv_conf) if dns.enabled else None,
-        docker_output=() if own_table or not dns.enabled else _docker(),
+        docker_output=_docker(config, own_table=own_table),
         session_ports=session.ports(environ),
         own_table=own_table,
     )
@@ -124,5 +124,11 @@ def _ipv6(config: Config) -> tuple[bool, str]:
     return found, "" if found else "no interface has an IPv6 address besides ::1"
 
 
-def _docker() -> tuple[Family, ...]:
-    return ()
+def _docker(config: Config, *, own_table: bool) -> tuple[Family, ...]:
+    """Look for Docker's rules where they matter: to a jump to them, or to DNS of all servers."""
+    dns = config.redirect.dns
+    if not dns.enabled or (own_table and not dns.capture_all):
+        return ()
+    from kuma_net.host.docker import docker_output
+
+    return docker_output("auto" if own_table else config.backend)

@@ -260,6 +260,12 @@ def list_chains(family: TableFamily) -> Request:
     return Request(GETCHAIN, DUMP, header(family), "a question for all chains")
 
 
+def get_chain(family: TableFamily, table: str, name: str) -> Request:
+    """Ask for one chain; ENOENT when there is none."""
+    about = header(family) + text(1, table) + text(3, name)
+    return Request(GETCHAIN, 0, about, f"a question for chain {name}")
+
+
 def list_sets(family: TableFamily, table: str) -> Request:
     """Ask for the sets of a table."""
     about = header(family) + text(1, table)
