@@ -43,27 +43,26 @@ class _RecordType(type):
         for base in bases:
             inherited += getattr(base, "__match_args__", ())
             defaults |= getattr(base, "_defaults", {})
-        declared = [
-            field
-            for field, kind in namespace.get("__annotations__", {}).items()
-            if not str(kind).startswith("ClassVar")
-        ]
-        defaults |= {field: namespace.pop(field) for field in declared if field in namespace}
-        own = tuple(field for field in declared if field not in inherited)
-        namespace |= {
-            "__slots__": own,
-            "__match_args__": inherited + own,
-            "_defaults": defaults,
-        }
+        own: tuple[str, ...] = ()
+        for field, kind in namespace.get("__annotations__", {}).items():
+            if kind[:8] != "ClassVar":
+                if field in namespace:
+                    defaults[field] = namespace.pop(field)
+                if field not in inherited:
+                    own += (field,)
+        namespace["__slots__"] = own
+        namespace["__match_args__"] = fields = inherited + own
+        namespace["_defaults"] = defaults
         cls = super().__new__(mcs, name, bases, namespace)
         incidental = cls._incidental  # type: ignore[attr-defined]
-        cls._compared = tuple(  # type: ignore[attr-defined]
-            field for field in inherited + own if field not in incidental
-        )
+        if incidental:
+            fields = tuple([field for field in fields if field not in incidental])
+        cls._compared = fields  # type: ignore[attr-defined]
         return cls
 
 
 _set = object.__setattr__
+_MISSING: Any = object()
 
 
 @dataclass_transform(frozen_default=True)
@@ -82,23 +81,31 @@ class Record(metaclass=_Transform):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Set every field; ``TypeError`` names fields missing, unknown or given twice."""
         names = self.__match_args__
-        if len(args) == len(names) and not kwargs:
-            for field, value in zip(names, args, strict=True):
-                _set(self, field, value)
-        else:
-            values = self._defaults | dict(zip(names, args, strict=False)) | kwargs
-            twice = kwargs.keys() & set(names[: len(args)])
-            if len(args) > len(names) or twice or values.keys() != set(names):
-                missing = sorted(set(names) - values.keys())
-                unknown = sorted(values.keys() - set(names))
-                message = (
-                    f"{type(self).__name__} takes {len(names)} fields: missing {missing}, "
-                    f"unknown {unknown}, twice {sorted(twice)}, {len(args)} by position"
-                )
-                raise TypeError(message)
-            for field in names:
-                _set(self, field, values[field])
+        if kwargs or len(args) != len(names):
+            defaults = self._defaults
+            rest = [
+                kwargs.pop(field) if field in kwargs else defaults.get(field, _MISSING)
+                for field in names[len(args) :]
+            ]
+            if kwargs or _MISSING in rest or len(args) > len(names):
+                self._refuse(args, kwargs, rest)
+            args += tuple(rest)
+        for field, value in zip(names, args, strict=True):
+            _set(self, field, value)
         self.__post_init__()
+
+    def _refuse(self, args: tuple[Any, ...], left: dict[str, Any], rest: list[Any]) -> None:
+        """Say which fields are missing, unknown or given twice."""
+        names = self.__match_args__
+        after = names[len(args) :]
+        missing = [field for field, value in zip(after, rest, strict=True) if value is _MISSING]
+        unknown = sorted(left.keys() - set(names))
+        twice = sorted(left.keys() & set(names))
+        message = (
+            f"{type(self).__name__} takes {len(names)} fields: missing {missing}, "
+            f"unknown {unknown}, twice {twice}, {len(args)} by position"
+        )
+        raise TypeError(message)
 
     def __post_init__(self) -> None:
         """Check or complete the fields; subclasses override."""
