@@ -29,7 +29,7 @@ from kuma_net.tproxy.options import BY_FLAG, BY_PATH, OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
     from kuma_net.tproxy.option import Option
@@ -120,9 +120,8 @@ class _Merge:
             return
         if not isinstance(content, dict):
             what = prefix.rstrip(".") or "document"
-            self.wrong(
-                what, _shown(content), source, "must hold keys", f"such as {next(iter(tree))}"
-            )
+            right = f"such as {next(iter(tree))}"
+            self.wrong(what, _shown(content), source, "must hold keys", right)
             return
         for key, item in content.items():
             path = prefix + key
@@ -194,31 +193,26 @@ class _Merge:
         self.notes.append(f"env {name} has no effect" + (f"; {right}" if right else ""))
 
     def flags(self, flags: tuple[tuple[str, str], ...]) -> None:
-        """Take the flags; uses of a repeatable one, old names included, add up."""
-        given: dict[str, tuple[str, list[str]]] = {}
+        """Take the flags: uses of a repeatable one, old names included, add up."""
+        lists: dict[str, tuple[str, list[str]]] = {}
         for flag, text in flags:
-            path, texts = flag, [text]
-            if option := BY_FLAG.get(flag):
-                path = option.path
-            else:
-                legacy = LEGACY_FLAGS[flag]
-                path, found = translate(legacy, text)
-                texts = list(found)
-                self.notes.append(deprecation(legacy))
-            if texts:
-                source, before = given.setdefault(path, (f"flag {flag}", []))
-                given[path] = (source, before + texts if before else texts)
-        for path, (source, texts) in given.items():
-            self.flag(BY_PATH[path], texts, source)
+            path, texts = self.flag(flag, text)
+            if texts and BY_PATH[path].repeatable:
+                lists.setdefault(path, (f"flag {flag}", []))[1].extend(texts)
+            elif texts:
+                self.take(Given(path, texts[0], f"flag {flag}"))
+        for path, (source, texts) in lists.items():
+            self.take(Given(path, texts, source))
         self.both_dns_flags(dict(flags))
 
-    def flag(self, option: Option, texts: list[str], source: str) -> None:
-        """Take all texts of one flag: together when it is repeatable, else the last counts."""
-        if option.repeatable:
-            self.take(Given(option.path, texts, source))
-        else:
-            for text in texts:
-                self.take(Given(option.path, text, source))
+    def flag(self, flag: str, text: str) -> tuple[str, Sequence[str]]:
+        """Return the key path and the texts that a flag stands for; say so of an old name."""
+        option = BY_FLAG.get(flag)
+        if option is not None:
+            return option.path, (text,)
+        legacy = LEGACY_FLAGS[flag]
+        self.notes.append(deprecation(legacy))
+        return translate(legacy, text)
 
     def both_dns_flags(self, flags: dict[str, str]) -> None:
         """Refuse the two DNS flags together: they answer the same question differently."""
@@ -263,10 +257,9 @@ class _Merge:
             return None
         if isinstance(value, list) and kind.many:
             texts = [item if type(item) is str else _text(item) for item in value]
-            strange = [item for item, text in zip(value, texts, strict=True) if text is None]
-            if not strange:
+            if None not in texts:
                 return texts  # type: ignore[return-value]  # no None is left
-            value = strange[0]
+            value = value[texts.index(None)]
         elif isinstance(value, dict) and option.kind == "executables":
             return [f"{name}:{path}" for name, path in value.items() if path]
         elif (text := _text(value)) is not None:
@@ -283,11 +276,10 @@ class _Merge:
 
     def finish(self) -> None:
         """See to what one option means for another."""
-        if self.values.get("redirect.dns.captureAll") and not self.values.get(
-            "redirect.dns.enabled"
-        ):
-            self.values["redirect.dns.enabled"] = True
-            self.origins["redirect.dns.enabled"] = self.origins["redirect.dns.captureAll"]
+        every, enabled = "redirect.dns.captureAll", "redirect.dns.enabled"
+        if self.values.get(every) and not self.values.get(enabled):
+            self.values[enabled] = True
+            self.origins[enabled] = self.origins[every]
 
     def config(self) -> Config:
         """Return the configuration that all values make."""
@@ -331,8 +323,10 @@ def _suggestion(key: str, path: str, tree: Tree) -> str:
     """Return what an unknown key may have been meant to be: a neighbour, or one elsewhere."""
     from kuma_net.tproxy.spelling import did_you_mean
 
-    elsewhere = [known for known in BY_PATH if known.rpartition(".")[2].lower() == key.lower()]
     near = did_you_mean(key, tree)
-    if elsewhere and not near:
-        return f"did you mean {' or '.join(elsewhere)}?"
-    return near or did_you_mean(path, BY_PATH)
+    if near:
+        return near
+    parents = [known.rpartition(".")[0] for known in BY_PATH]
+    known = dict.fromkeys((*BY_PATH, *parents))
+    elsewhere = [one for one in known if one.rpartition(".")[2].lower() == key.lower()]
+    return f"did you mean {' or '.join(elsewhere)}?" if elsewhere else did_you_mean(path, known)
