@@ -175,13 +175,22 @@ def parse_annotations(text: str, name: str) -> dict[str, str]:
     except DocumentError as error:
         violation = Violation(error.place, "", source, error.wrong, error.right)
         raise ConfigError([violation]) from None
-    for path in (("spec", "template", "metadata"), ("metadata",), ()):
-        found: object = content
-        for step in (*path, "annotations") if path else ():
-            found = found.get(step) if isinstance(found, dict) else None
-        if found is not None:
-            return _texts(found, source)
-    return {}
+    return _texts(_within(content), source)
+
+
+def _within(content: object) -> object:
+    """Return the annotations of a Pod, of a workload's pod template, or the mapping itself."""
+    if not isinstance(content, dict) or not ({"metadata", "spec"} & content.keys()):
+        return content
+    template = _dig(content, "spec", "template")
+    return _dig(content if template is None else template, "metadata", "annotations")
+
+
+def _dig(content: object, *path: str) -> object:
+    """Return what lies at a path of keys; None where there is nothing."""
+    for step in path:
+        content = content.get(step) if isinstance(content, dict) else None
+    return content
 
 
 def _downward(lines: list[tuple[int, str]], source: str) -> dict[str, str]:
@@ -234,6 +243,8 @@ def _letter(kind: str, code: str) -> str:
 
 def _texts(content: object, source: str) -> dict[str, str]:
     """Return a mapping of annotations with every value as text."""
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise ConfigError([Violation("annotations", "", source, "must be a mapping")])
     annotations: dict[str, str] = {}

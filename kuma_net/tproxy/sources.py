@@ -44,7 +44,7 @@ class Sources(Record):
 
     ``files`` are (name, text) in order; ``annotations`` are (name, text of a file or mapping);
     ``flags`` are (flag, text) in order and ``violations`` what their parser did not understand
-    (``flags.parse_flags`` gives both).
+    (``flags.parse_flags`` gives both).  ``overrides`` are a program's values by key path.
     """
 
     files: tuple[tuple[str, str], ...] = ()
@@ -52,6 +52,7 @@ class Sources(Record):
     environ: Mapping[str, str] = {}
     flags: tuple[tuple[str, str], ...] = ()
     violations: tuple[Violation, ...] = ()
+    overrides: Mapping[str, object] = {}
 
 
 class Loaded(Record):
@@ -71,6 +72,7 @@ def load(sources: Sources) -> Loaded:
         merge.annotations(written, name)
     merge.environment(sources.environ)
     merge.flags(sources.flags)
+    merge.overrides(sources.overrides)
     merge.finish()
     if merge.violations:
         raise ConfigError(merge.violations)
@@ -213,6 +215,16 @@ class _Merge:
         legacy = LEGACY_FLAGS[flag]
         self.notes.append(deprecation(legacy))
         return translate(legacy, text)
+
+    def overrides(self, overrides: Mapping[str, object]) -> None:
+        """Take what a program sets, by key path."""
+        for path, value in overrides.items():
+            if path in BY_PATH:
+                self.take(Given(path, value, "override"))
+            else:
+                from kuma_net.tproxy.spelling import did_you_mean
+
+                self.wrong(path, "", "override", "unknown key", did_you_mean(path, BY_PATH))
 
     def both_dns_flags(self, flags: dict[str, str]) -> None:
         """Refuse the two DNS flags together: they answer the same question differently."""
