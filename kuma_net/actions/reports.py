@@ -107,3 +107,21 @@ class PlanReport(Record):
     def exit_code(self) -> int:
         """3 when anything would change."""
         return DIFFERS if self.drift else 0
+
+
+class Explanation(Record):
+    """What rules are for, or what becomes of a packet.
+
+    ``outcome`` and ``port`` are those of the packet (``netfilter.simulate.Verdict``); empty and
+    0 where there was none.
+    """
+
+    text: str
+    outcome: str
+    port: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Done."""
+        return 0

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kuma_net.backends.base import Kind, Stamp
     from kuma_net.errors import HostError
-    from kuma_net.netfilter.ruleset import Ruleset
+    from kuma_net.netfilter.ruleset import Chain, HookChain, Ruleset
     from kuma_net.values import Family
 
 
@@ -92,8 +92,9 @@ class Memory:
 
 def _zero_counts(ruleset: Ruleset) -> tuple[RuleCount, ...]:
     """Return a counter that has seen nothing for every rule, chain by chain."""
+    everything: tuple[HookChain | Chain, ...] = (*ruleset.hooks, *ruleset.chains)
     return tuple(
         RuleCount(counted_place(chain), position, 0, 0)
-        for chain in (*ruleset.hooks, *ruleset.chains)
+        for chain in everything
         for position in range(len(chain.rules))
     )

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from kuma_net.cli.command_flags import (
     INSTALL,
+    INSTALLED,
     JSON,
     LOOK,
+    ORIGIN,
     PLACE,
     UNINSTALL,
     WITHOUT_CONFIGURATION,
 )
+from kuma_net.cli.packet_words import PACKET
 from kuma_net.record import Record
 from kuma_net.tproxy.flags import SOURCE_FLAGS, Flag
 
@@ -38,18 +41,6 @@ class Command(Record):
     words: str = ""
     choices: tuple[str, ...] = ()
 
-
-ORIGIN = Flag("--origin", "Say beside each value where it came from.")
-RULES = Flag("--installed", "Explain what is installed, instead of what the options ask for.")
-PACKET = (
-    Flag("--to", "Where a packet goes: ADDRESS:PORT, or [ADDRESS]:PORT for IPv6.", "ADDRESS:PORT"),
-    Flag("--from", "Where it comes from: ADDRESS or ADDRESS:PORT.", "ADDRESS"),
-    Flag("--proto", "tcp (the default) or udp.", "PROTO"),
-    Flag("--uid", "Whose socket sent it; root's unless told.", "UID"),
-    Flag("--gid", "Of which group that is.", "GID"),
-    Flag("--arriving", "The packet arrives, it is not sent from here."),
-    Flag("--interface", "The interface it goes out by, or comes in by.", "NAME"),
-)
 
 COMMANDS = (
     Command(
@@ -92,7 +83,7 @@ COMMANDS = (
         "Say what each rule is for, or what becomes of a packet.",
         "Say what each rule is for that install with the same options would make. With --to, "
         "say which of them a packet meets and what becomes of it.",
-        (*LOOK, RULES, *PACKET),
+        (*LOOK, INSTALLED, *PACKET),
     ),
     Command(
         "confirm",

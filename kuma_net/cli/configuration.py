@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
-from kuma_net.cli.inputs import environment, gather, refuse
+from kuma_net.actions.world import environment
+from kuma_net.cli.inputs import gather, refuse
 from kuma_net.cli.speech import say
 from kuma_net.tproxy.sources import load
 

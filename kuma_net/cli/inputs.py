@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
-def environment() -> Mapping[str, str]:
-    """Return the environment without loading ``os``, which a bare interpreter has not done."""
-    loaded = sys.modules.get("os")
-    if loaded is not None:
-        return loaded.environ  # type: ignore[no-any-return]  # os.environ
-    from posix import environ
-
-    return {
-        name.decode("utf-8", "surrogateescape"): text.decode("utf-8", "surrogateescape")
-        for name, text in environ.items()
-    }
-
-
 def gather(arguments: Arguments, environ: Mapping[str, str]) -> Sources:
     """Read everything the arguments name.
 
