@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kuma_net.record import Record
-from lab.agent import Agent
+from lab.agent import Agent, P, T
 from lab.system import (
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -43,7 +44,9 @@ ETC = {
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     ),
     "group": f"root:x:0:\nworkload:x:{WORKLOAD}:\nkuma-dp:x:{SIDECAR}:\nnogroup:x:65534:\n",
-    "resolv.conf": "nameserver 192.0.2.53\nnameserver 2001:db8:53::53\n",
+    "resolv.conf": (
+        "nameserver 192.0.2.53\nnameserver 2001:db8:53::53\noptions timeout:1 attempts:1\n"
+    ),
 }
 """The files of /etc that a host of the lab has for itself, as it starts."""
 
@@ -179,3 +182,18 @@ def become(uid: int, gid: int) -> None:
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+
+
+def call_as(uid: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function in a process of its own that has become a user; return what it returns."""
+    process = Agent(f"user {uid}", partial(_become_and_stay, uid))
+    try:
+        return process.call(function, *args, **kwargs)
+    finally:
+        process.stop()
+
+
+def _become_and_stay(uid: int) -> None:
+    parent = os.getppid()
+    become(uid, uid)
+    die_with_parent(parent)

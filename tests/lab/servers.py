@@ -58,7 +58,7 @@ class Landing(Record):
 
 
 class effective:  # noqa: N801 - reads as a word: `with effective(uid, gid):`
-    """Sockets made inside belong to the user and group; root's powers come back afterwards.
+    """Sockets made inside belong to the user and group; afterwards all is as before.
 
     A socket's owner, which netfilter looks at, is the effective user of the process at the time
     it is made (net/netfilter/xt_owner.c: f_cred->fsuid).
@@ -71,13 +71,15 @@ class effective:  # noqa: N801 - reads as a word: `with effective(uid, gid):`
     def __enter__(self) -> None:
         """Become them, keeping the way back."""
         uid, gid = self._ids
+        self._before = os.geteuid(), os.getegid()
         os.setegid(gid)
         os.seteuid(uid)
 
     def __exit__(self, *_: object) -> None:
-        """Become root again."""
-        os.seteuid(0)
-        os.setegid(0)
+        """Become who we were."""
+        uid, gid = self._before
+        os.seteuid(uid)
+        os.setegid(gid)
 
 
 def open_doors(host: str, doors: Sequence[Door]) -> int:
@@ -85,14 +87,15 @@ def open_doors(host: str, doors: Sequence[Door]) -> int:
 
     The sockets listen before this returns, so nobody needs to wait for them.
     """
-    sockets = [one for door in doors for one in _listening(door)]
+    sockets = [one for door in doors for one in listening(door)]
     pid = fork_here(partial(_serve, host, sockets))
     for one in sockets:
         one.close()
     return pid
 
 
-def _listening(door: Door) -> Iterator[socket.socket]:
+def listening(door: Door) -> Iterator[socket.socket]:
+    """Yield a listening socket for each family, owned by the door's user."""
     kind = socket.SOCK_STREAM if door.proto == "tcp" else socket.SOCK_DGRAM
     for family in FAMILIES:
         with _owned(door.uid):
@@ -122,36 +125,36 @@ def _serve(host: str, sockets: list[socket.socket]) -> None:
             ready.register(one, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select():
-                listening = key.fileobj
-                assert isinstance(listening, socket.socket)
-                _answer(host, listening)
+                asked = key.fileobj
+                assert isinstance(asked, socket.socket)
+                _answer(host, asked)
 
 
-def _answer(host: str, listening: socket.socket) -> None:
+def _answer(host: str, one: socket.socket) -> None:
     try:
-        if listening.type == socket.SOCK_STREAM:
-            _answer_connection(host, listening)
+        if one.type == socket.SOCK_STREAM:
+            _answer_connection(host, one)
         else:
-            _answer_datagram(host, listening)
+            _answer_datagram(host, one)
     except OSError:
         pass  # the peer went away; the next one may not
 
 
-def _answer_connection(host: str, listening: socket.socket) -> None:
-    connection, peer = listening.accept()
+def _answer_connection(host: str, one: socket.socket) -> None:
+    connection, peer = one.accept()
     with connection:
-        port = listening.getsockname()[1]
+        port = one.getsockname()[1]
         landing = Landing(host, port, peer[:2], original_destination(connection))
         connection.sendall(encode(landing))
 
 
-def _answer_datagram(host: str, listening: socket.socket) -> None:
-    _, controls, _, peer = listening.recvmsg(2048, socket.CMSG_SPACE(64))
-    landing = Landing(host, listening.getsockname()[1], peer[:2])
-    listening.sendmsg([encode(landing)], [_reply_from(control) for control in controls], 0, peer)
+def _answer_datagram(host: str, one: socket.socket) -> None:
+    _, controls, _, peer = one.recvmsg(2048, socket.CMSG_SPACE(64))
+    landing = Landing(host, one.getsockname()[1], peer[:2])
+    one.sendmsg([encode(landing)], [reply_from(control) for control in controls], 0, peer)
 
 
-def _reply_from(control: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
+def reply_from(control: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     """Turn "it came to this address" into "send from this address" (ip(7), RFC 3542)."""
     level, kind, raw = control
     if level == socket.IPPROTO_IP:
