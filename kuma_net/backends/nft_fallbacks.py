@@ -18,7 +18,6 @@ from kuma_net.backends.nftables import Wish
 from kuma_net.errors import NetlinkError
 from kuma_net.netfilter.nf_tables import (
     GID,
-    INET_PROTO,
     INET_SERVICE,
     IPV4_ADDR,
     IPV6_ADDR,
@@ -119,17 +118,17 @@ def probe(kernel: Kernel) -> Features:
 
     Raises PermissionDenied.
     """
-    boxes = (INET_PROTO, UID, INET_SERVICE)
-    key = b"\x06\0\0\0" + bytes(8)
+    boxes = (UID, INET_SERVICE)
+    key = bytes(8)
     ranges = Set("s", (IPV4_ADDR,), interval=True, elements=((bytes(4), b"\0\0\0\xff"),))
-    concatenated = Set("s", boxes, interval=True, elements=((key, key[:-1] + b"\xff"),))
+    concatenated = Set("s", boxes, interval=True, elements=((key, b"\xff" * 8),))
     redirect = (*_TCP, Immediate(b"\0\x01"), Redir())
     owner = (Meta("skuid"), Cmp("==", bytes(4)), Meta("skgid"), Cmp("==", bytes(GID.length)))
     return Features(
         inet_nat=_accepts(kernel, _table("inet", _NAT)),
         ipv6=_accepts(kernel, _table("ip6", _NAT)),
-        interval_sets=_accepts(kernel, Table("ip", PROBE, "", (ranges,), ())),
-        concat_intervals=_accepts(kernel, Table("ip", PROBE, "", (concatenated,), ())),
+        interval_sets=_accepts(kernel, Table("ip", PROBE, "", (ranges,), (), ())),
+        concat_intervals=_accepts(kernel, Table("ip", PROBE, "", (concatenated,), (), ())),
         redirect=_accepts(kernel, _table("ip", _NAT, redirect)),
         zone=_accepts(kernel, _table("ip", _RAW, (Immediate(b"\0\0"), CtZone()))),
         log=_accepts(kernel, _table("ip", _RAW, (Log("", 7),))),
@@ -140,7 +139,7 @@ def probe(kernel: Kernel) -> Features:
 
 def _table(family: TableFamily, hook: Hook, expressions: tuple[Expression, ...] = ()) -> Table:
     rules = (Rule(expressions),) if expressions else ()
-    return Table(family, PROBE, "", (), (Chain("c", hook, rules),))
+    return Table(family, PROBE, "", (), (), (Chain("c", hook, rules),))
 
 
 def _accepts(kernel: Kernel, table: Table) -> bool:

@@ -6,7 +6,7 @@ moment compares the generation before and after, or lets the kernel do so when a
 
 from __future__ import annotations
 
-from kuma_net.netfilter.nf_tables import TABLE, Table
+from kuma_net.netfilter.nf_tables import TABLE, Map, Table
 from kuma_net.netlink import listing, nftables
 from kuma_net.netlink.expressions import Unknown
 from kuma_net.netlink.tables import DORMANT
@@ -47,7 +47,7 @@ class _Reading:
     def table(self, listed: Listed, family: TableFamily) -> Table:
         if listed.flags & DORMANT:
             self.unknown(Unknown("the table is dormant: its rules are not in force"))
-        sets = self.sets(family)
+        sets, maps = self.sets_and_maps(family)
         rules: dict[str, list[Rule]] = {}
         for message in self.kernel.dump(nftables.list_rules(family, TABLE)):
             if listing.table_of(message) != TABLE:
@@ -61,7 +61,7 @@ class _Reading:
         chains = tuple(
             [chain.replace(rules=tuple(rules.get(chain.name, ()))) for chain in self.chains(family)]
         )
-        return Table(family, TABLE, listed.comment, sets, chains)
+        return Table(family, TABLE, listed.comment, sets, maps, chains)
 
     def chains(self, family: TableFamily) -> list[Chain]:
         found = []
@@ -73,19 +73,22 @@ class _Reading:
                     self.unknown(problem)
         return found
 
-    def sets(self, family: TableFamily) -> tuple[Set, ...]:
-        found = []
+    def sets_and_maps(self, family: TableFamily) -> tuple[tuple[Set, ...], tuple[Map, ...]]:
+        sets: list[Set] = []
+        maps: list[Map] = []
         for message in self.kernel.dump(nftables.list_sets(family, TABLE)):
             if listing.table_of(message) != TABLE:
                 continue
             try:
                 empty = listing.decode_set(message)
+                elements = self.kernel.dump(nftables.list_elements(family, TABLE, empty.name))
+                if isinstance(empty, Map):
+                    maps.append(listing.decode_map_elements(empty, elements))
+                else:
+                    sets.append(listing.decode_elements(empty, elements))
             except Unknown as problem:
                 self.unknown(problem)
-                continue
-            elements = self.kernel.dump(nftables.list_elements(family, TABLE, empty.name))
-            found.append(listing.decode_elements(empty, elements))
-        return tuple(found)
+        return tuple(sets), tuple(maps)
 
     def unknown(self, problem: Unknown) -> None:
         self.strange.append(str(problem))

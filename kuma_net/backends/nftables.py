@@ -201,9 +201,9 @@ class Transaction:
         ]
 
     def _is_same(self, old: Table, new: Table) -> bool:
-        from kuma_net.netfilter.raise_ import stamp_of
+        from kuma_net.netfilter.raise_ import bare, stamp_of
 
-        return stamp_of(old) == self._stamp and _bare(old) == _bare(new)
+        return stamp_of(old) == self._stamp and bare(old) == bare(new)
 
     def _within(self, old: Table, new: Table) -> Table:
         """Return the new table for the old one's place, whose comment stays: with a stamp in it."""
@@ -254,11 +254,3 @@ def _deletions(listed: list[Listed]) -> list[Request]:
 
 def _without_stamp(table: Table) -> tuple[Chain, ...]:
     return tuple([chain for chain in table.chains if chain.name != STAMP_CHAIN])
-
-
-def _bare(table: Table) -> Table:
-    """Return the table without its stamp, base chains by name (their order says nothing)."""
-    chains = _without_stamp(table)
-    hooked = sorted([chain for chain in chains if chain.hook], key=lambda chain: chain.name)
-    others = [chain for chain in chains if not chain.hook]
-    return table.replace(comment="", chains=(*hooked, *others))

@@ -69,7 +69,7 @@ def _join_members(one: Match, other: Match) -> Match | None:
     return None
 
 
-def of_box(matches: list[Match]) -> tuple[Match, ...]:
+def of_box(matches: list[Match]) -> list[Match]:
     """Return the matches with protocol, owner and port made one box; ``NotOurs`` without them."""
     for place in range(len(matches) - 2):
         proto, owner, port = matches[place : place + 3]
@@ -78,5 +78,5 @@ def of_box(matches: list[Match]) -> tuple[Match, ...]:
         if isinstance(owner, OwnerUid | OwnerGid):
             box = (proto.proto.number, *owner.ids.intervals[0], *port.ports.intervals[0])
             exclusion = Exclusions("uid" if isinstance(owner, OwnerUid) else "gid", (box,))
-            return (*matches[:place], exclusion, *matches[place + 3 :])
+            return [*matches[:place], exclusion, *matches[place + 3 :]]
     raise NotOurs("it should name a protocol, an owner and a port")

@@ -1,16 +1,22 @@
 """From a ruleset to the nf_tables objects that do what it says.
 
 Shape.  One table ``inet kuma_net`` for both families (``ip`` or ``ip6`` for one, and both where
-the kernel has no inet nat).  Base chains are called ``raw_output``, ``nat_prerouting`` and so on;
-other chains keep their names.  Rules stand one to one, in order, each with a counter, but:
+the kernel has no inet nat).  Base chains are called ``raw_output``, ``nat_prerouting`` and so on,
+other chains keep their names.  Each rule is one rule, in order, with a counter; what one rule
+of nf_tables cannot say is cut into parts (``parts``).  The questions of a rule keep their order,
+so that it reads as it was written; the first that fails ends it.
 
-* a rule that names networks of both families becomes two, one behind the other;
-* what the kernel's sets cannot hold (see ``Features``) becomes one rule per range.
+So that a connection meets few rules, a chain that is entered by a jump may stand there several
+times, each time with those rules only that can hold for the packets that get there:
 
-Parts of one rule carry the rule's position in their user data, and ``raise_`` joins them again.
+* ``NAME.ipv4`` and ``NAME.ipv6``, where there are rules for one family only.  The jump is a
+  verdict map over the family;
+* ``NAME.lo``, where three rules or more are about one interface: packets through it go there,
+  the others meet none of those rules;
+* a jump to a chain of one rule, which asks for a protocol at most and ends the matter, does what
+  that rule does by itself.
 
-The questions of a rule keep their order, so that it reads as it was written and the first that
-fails ends it; compile asks the cheap ones first.
+All of it can be read back (``raise_``): user data says which rule of the ruleset a rule is.
 
 What surprised us: a rule cannot jump into another table, so rules that need a chain of other
 owners (Docker's) are refused here.
@@ -21,19 +27,10 @@ from __future__ import annotations
 from sys import byteorder
 
 from kuma_net.errors import NoBackend
-from kuma_net.netfilter.matches import (
-    Destination,
-    DestinationPort,
-    Exclusions,
-    FamilyIs,
-    Not,
-    OwnerGid,
-    OwnerUid,
-    Protocol,
-    Source,
-    SourcePort,
-)
+from kuma_net.netfilter.matches import InInterface, Not, OutInterface, Protocol
 from kuma_net.netfilter.nf_tables import (
+    DISPATCH,
+    NF_PROTO,
     STAMP_CHAIN,
     TABLE,
     Chain,
@@ -43,29 +40,30 @@ from kuma_net.netfilter.nf_tables import (
     Hook,
     Immediate,
     Log,
+    Map,
     Redir,
     Rule,
     Table,
     Verdict,
+    VerdictMap,
 )
-from kuma_net.netfilter.questions import Questions, family_is
+from kuma_net.netfilter.parts import cut, families_named, may_hold
+from kuma_net.netfilter.questions import LOAD_NFPROTO, Questions, family_is
 from kuma_net.netfilter.ruleset import comment
 from kuma_net.netfilter.targets import Accept, Drop, Jump, Redirect, Return
 from kuma_net.netfilter.targets import CtZone as ZoneTarget
 from kuma_net.netfilter.targets import Log as LogTarget
-from kuma_net.values import L4_PROTOS, Family, IdSet, PortSet
+from kuma_net.values import Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TypeAlias, assert_never
+    from typing import assert_never
 
     from kuma_net.netfilter import ruleset as asked
-    from kuma_net.netfilter.matches import Box, Match, Owner
+    from kuma_net.netfilter.matches import Match
     from kuma_net.netfilter.nf_tables import Expression, TableFamily, Tables
+    from kuma_net.netfilter.parts import Part
     from kuma_net.netfilter.targets import Target
-
-    Matches: TypeAlias = tuple[Match, ...]
 else:
     assert_never = None
 
@@ -73,8 +71,11 @@ PRIORITIES = {"raw": -300, "mangle": -150, "nat": -101}
 """NF_IP_PRI_RAW, NF_IP_PRI_MANGLE (include/uapi/linux/netfilter_ipv4.h); nat stands one ahead of
 iptables' -100, so that foreign NAT rules meet only what ours left alone."""
 FAMILY_TABLES: dict[int, TableFamily] = {Family.IPV4.number: "ip", Family.IPV6.number: "ip6"}
+OF_ONE_INTERFACE = 3
+"""So many rules of a chain about one interface make a chain of their own."""
+VARIANT = "."
+"""Between a chain's name and what it is a variant for; no name of a ruleset has it."""
 COUNTER = Counter()
-_PROTOCOLS = {proto.number: Protocol(proto) for proto in L4_PROTOS}
 
 
 def lower(ruleset: asked.Ruleset, features: Features | None = None, stamp: str = "") -> Tables:
@@ -85,10 +86,10 @@ def lower(ruleset: asked.Ruleset, features: Features | None = None, stamp: str =
     features = features or Features()
     families = ruleset.families
     if len(families) > 1 and features.inet_nat:
-        return (_Lowering(families, "inet", features).table(ruleset, stamp),)
+        return (_Lowering(ruleset, families, "inet", features).table(stamp),)
     return tuple(
         [
-            _Lowering((family,), FAMILY_TABLES[family.number], features).table(ruleset, stamp)
+            _Lowering(ruleset, (family,), FAMILY_TABLES[family.number], features).table(stamp)
             for family in families
         ]
     )
@@ -108,52 +109,131 @@ class _Lowering:
     """Lowers into one table."""
 
     def __init__(
-        self, families: tuple[Family, ...], table_family: TableFamily, features: Features
+        self,
+        ruleset: asked.Ruleset,
+        families: tuple[Family, ...],
+        table_family: TableFamily,
+        features: Features,
     ) -> None:
+        self.ruleset = ruleset
         self.families = families
         self.table_family: TableFamily = table_family
         self.features = features
         self.questions = Questions(interval_sets=features.interval_sets)
+        self.maps: dict[str, Map] = {}
+        self.numbers = {chain.name: number for number, chain in enumerate(ruleset.chains)}
+        self.parts = {c.name: cut(c.rules, families, features) for c in ruleset.chains}
+        self.split = {
+            name
+            for name, parts in self.parts.items()
+            if len({part.family for part in parts if part.family}) > 1
+        }
 
-    def table(self, ruleset: asked.Ruleset, stamp: str) -> Table:
-        chains = [Chain(base_chain_name(h), _hook(h), self.rules(h)) for h in ruleset.hooks]
-        chains += [Chain(chain.name, None, self.rules(chain)) for chain in ruleset.chains]
-        _refuse_foreign_jumps(chains)
+    def table(self, stamp: str) -> Table:
+        chains = [
+            Chain(base_chain_name(hook), _hook(hook), self.rules(parts, None))
+            for hook in self.ruleset.hooks
+            for parts in [cut(hook.rules, self.families, self.features)]
+        ]
+        for name, parts in self.parts.items():
+            chains += self.variants(name, parts)
         if stamp and not self.features.table_userdata:
             chains.append(stamp_chain(stamp))
             stamp = ""
-        sets = tuple(self.questions.sets.values())
-        return Table(self.table_family, TABLE, stamp, sets, tuple(chains))
+        sets, maps = tuple(self.questions.sets.values()), tuple(self.maps.values())
+        return Table(self.table_family, TABLE, stamp, sets, maps, tuple(chains))
 
-    def rules(self, chain: asked.HookChain | asked.Chain) -> tuple[Rule, ...]:
-        lowered: list[Rule] = []
-        for position, rule in enumerate(chain.rules):
-            action = _action(rule.target)
-            words = comment(rule)
-            for family, seen in self.of_families(rule.matches):
-                for matches, box in _without_ranges(seen, self.features):
-                    asked = self.ask(matches, family, rule.setting)
-                    lowered.append(Rule((*asked, COUNTER, *action), words, position, box))
-        return tuple(lowered)
-
-    def of_families(self, matches: Matches) -> Iterator[tuple[Family | None, Matches]]:
-        """Yield the matches as each family sees them; once, with None, where none matters."""
-        named = [families for families in map(_families_named, matches) if families]
-        if self.table_family == "inet" and not named:
-            yield None, matches
-            return
+    def variants(self, name: str, parts: tuple[Part, ...]) -> list[Chain]:
+        """Return a chain as often as it has to stand there."""
+        if name not in self.split:
+            return self.by_interface(name, parts, None)
+        found: list[Chain] = []
         for family in self.families:
-            if all(family in families for families in named) and _may_hold(matches, family):
-                yield family, tuple([_within(match, family) for match in matches])
+            seen = [
+                part
+                for part in parts
+                if part.family == family or (part.family is None and may_hold(part.matches, family))
+            ]
+            found += self.by_interface(_variant(name, family), tuple(seen), family)
+        return found
 
-    def ask(self, matches: Matches, family: Family | None, setting: str) -> list[Expression]:
+    def by_interface(
+        self, name: str, parts: tuple[Part, ...], family: Family | None
+    ) -> list[Chain]:
+        """Return a chain, and the one for packets through the interface most of it is about."""
+        shared = _shared_interface(parts)
+        if shared is None:
+            return [Chain(name, None, self.rules(parts, family))]
+        through = [part for part in parts if Not(shared) not in part.matches]
+        others = [part for part in parts if shared not in part.matches]
+        inner = f"{name}{VARIANT}{_word(shared.interface.prefix)}"
+        ask = self.questions.ask(shared, "")
+        words = f"packets through {shared.interface} meet the rules about it"
+        dispatch = Rule((*ask, Verdict("goto", inner)), words, DISPATCH)
+        return [
+            Chain(name, None, (dispatch, *self.rules(tuple(others), family))),
+            Chain(inner, None, self.rules(tuple(through), family)),
+        ]
+
+    def rules(self, parts: tuple[Part, ...], family: Family | None) -> tuple[Rule, ...]:
+        """Return the rules of parts that packets of ``family`` (None: of any) meet."""
+        return tuple([self.rule(part, part.family or family) for part in parts])
+
+    def rule(self, part: Part, family: Family | None) -> Rule:
+        matches, target = part.matches, part.rule.target
+        inlined, own = -1, 0
+        if isinstance(target, Jump):
+            jump = target
+            only = self.only_rule(jump)
+            if only is not None:
+                inlined, own = self.numbers[jump.chain], len(matches)
+                matches += tuple([match for match in only.matches if match not in matches])
+                target = only.target
+        action = self.jump(target, part, family) if isinstance(target, Jump) else _action(target)
+        asked = self.ask(matches, part.family, part.rule.setting)
+        expressions = (*asked, COUNTER, *action)
+        words = comment(part.rule)
+        return Rule(expressions, words, part.position, part.box, inlined, own)
+
+    def only_rule(self, jump: Jump) -> asked.Rule | None:
+        """Return the one rule of the chain jumped to, where it can stand for the jump."""
+        chain = self.ruleset.chain(jump.chain)
+        if chain is None or len(chain.rules) != 1:
+            return None
+        rule = chain.rules[0]
+        ends = isinstance(rule.target, Redirect | Accept | Drop)
+        plain = all(isinstance(match, Protocol) for match in rule.matches)
+        return rule if ends and plain else None
+
+    def jump(self, jump: Jump, part: Part, family: Family | None) -> tuple[Expression, ...]:
+        """Return the jump to a chain of ours, to the variant for the packet's family."""
+        name = jump.chain
+        if name not in self.parts:
+            reason = (
+                f'rule "{comment(part.rule)}" jumps to chain {name}, which is not ours; '
+                "a table of our own cannot reach into another"
+            )
+            raise NoBackend({"nftables": reason})
+        if name not in self.split:
+            return (Verdict("jump", name),)
+        if family:
+            return (Verdict("jump", _variant(name, family)),)
+        elements = [
+            (bytes((each.number,)), Verdict("jump", _variant(name, each))) for each in self.families
+        ]
+        self.maps[name] = Map(name, NF_PROTO, tuple(elements))
+        return (LOAD_NFPROTO, VerdictMap(name))
+
+    def ask(
+        self, matches: tuple[Match, ...], family: Family | None, setting: str
+    ) -> list[Expression]:
         """Return the questions of a part; in an inet table the family is asked before addresses."""
         found: list[Expression] = []
-        guarded = self.table_family != "inet" or family is None
+        guard = family if self.table_family == "inet" else None
         for match in matches:
-            if not guarded and family and _families_named(match):
-                found += family_is(family)
-                guarded = True
+            if guard and families_named(match):
+                found += family_is(guard)
+                guard = None
             found += self.questions.ask(match, setting)
         return found
 
@@ -164,6 +244,26 @@ def _hook(chain: asked.HookChain) -> Hook:
         "prerouting" if chain.hook == "PREROUTING" else "output",
         PRIORITIES[chain.table],
     )
+
+
+def _variant(name: str, family: Family) -> str:
+    return f"{name}{VARIANT}{family.name.lower()}"
+
+
+def _word(text: str) -> str:
+    """Return text as a part of an identifier of nft: letters, digits and ``_``."""
+    return "".join([letter if letter.isascii() and letter.isalnum() else "_" for letter in text])
+
+
+def _shared_interface(parts: tuple[Part, ...]) -> InInterface | OutInterface | None:
+    """Return the question for an interface that most parts ask, if those are enough."""
+    counts: dict[InInterface | OutInterface, int] = {}
+    for part in parts:
+        for match in part.matches:
+            if isinstance(match, InInterface | OutInterface):
+                counts[match] = counts.get(match, 0) + 1
+    most = max(counts, key=lambda match: counts[match], default=None)
+    return most if most and counts[most] >= OF_ONE_INTERFACE else None
 
 
 def _action(target: Target) -> tuple[Expression, ...]:
@@ -186,85 +286,3 @@ def _action(target: Target) -> tuple[Expression, ...]:
         case _:
             assert_never(target)
     return action
-
-
-def _refuse_foreign_jumps(chains: list[Chain]) -> None:
-    defined = {chain.name for chain in chains}
-    for chain in chains:
-        for rule in chain.rules:
-            last = rule.expressions[-1]
-            if isinstance(last, Verdict) and last.chain and last.chain not in defined:
-                reason = (
-                    f"{rule} of {chain} jumps to chain {last.chain}, which is not ours; "
-                    "a table of our own cannot reach into another"
-                )
-                raise NoBackend({"nftables": reason})
-
-
-def _families_named(match: Match) -> tuple[Family, ...]:
-    """Return the families of a match's networks, none where it names no network."""
-    inner = match.match if isinstance(match, Not) else match
-    if isinstance(inner, Source | Destination):
-        return tuple([network.family for network in inner.networks])
-    return ()
-
-
-def _may_hold(matches: Matches, family: Family) -> bool:
-    """Whether no ``FamilyIs`` excludes the family."""
-    for match in matches:
-        negated = isinstance(match, Not)
-        inner = match.match if isinstance(match, Not) else match
-        if isinstance(inner, FamilyIs) and (inner.family == family) == negated:
-            return False
-    return True
-
-
-def _within(match: Match, family: Family) -> Match:
-    """Return the match with the networks of one family."""
-    inner = match.match if isinstance(match, Not) else match
-    if not isinstance(inner, Source | Destination):
-        return match
-    cut = type(inner)(tuple([n for n in inner.networks if n.family == family]))
-    return Not(cut) if isinstance(match, Not) else cut
-
-
-def _without_ranges(matches: Matches, features: Features) -> list[tuple[Matches, bool]]:
-    """Return the matches as several lists where sets cannot hold what they name, else as one.
-
-    The flag tells lists that hold one box of ``Exclusions`` in three questions.
-    """
-    if features.interval_sets and features.concat_intervals:
-        return [(matches, False)]
-    lists: list[tuple[Matches, bool]] = [((), False)]
-    for match in matches:
-        choices = _choices(match, features)
-        box = isinstance(match, Exclusions) and choices != [(match,)]
-        lists = [(done + choice, flag or box) for done, flag in lists for choice in choices]
-    return lists
-
-
-def _choices(match: Match, features: Features) -> list[Matches]:
-    """Return alternatives that together say what ``match`` says, each without ranges in a set."""
-    choices: list[Matches] = [(match,)]
-    if isinstance(match, Exclusions):
-        if any(box[1] != box[2] or box[3] != box[4] for box in match.boxes):
-            choices = [_box_matches(match.owner, box) for box in match.boxes]
-    elif features.interval_sets:
-        pass
-    elif isinstance(match, Source | Destination):
-        if any(network.prefix < network.family.bits for network in match.networks):
-            choices = [(type(match)((network,)),) for network in match.networks]
-    elif isinstance(match, SourcePort | DestinationPort):
-        if any(first != last for first, last in match.ports):
-            choices = [(type(match)(PortSet((part,))),) for part in match.ports]
-    elif isinstance(match, OwnerUid | OwnerGid) and any(first != last for first, last in match.ids):
-        choices = [(type(match)(IdSet((part,))),) for part in match.ids]
-    return choices
-
-
-def _box_matches(owner: Owner, box: Box) -> Matches:
-    """Return one box in three questions; all ports are asked for too, so that they are three."""
-    proto, first_id, last_id, first_port, last_port = box
-    ids = IdSet(((first_id, last_id),))
-    ports = DestinationPort(PortSet(((first_port, last_port),)))
-    return (_PROTOCOLS[proto], (OwnerUid if owner == "uid" else OwnerGid)(ids), ports)

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     Base: TypeAlias = Literal["network", "transport"]
     Comparison: TypeAlias = Literal["==", "!=", "<=", ">="]
     Code: TypeAlias = Literal["accept", "drop", "return", "jump", "goto"]
-    KeyType: TypeAlias = Literal[
-        "ipv4_addr", "ipv6_addr", "inet_proto", "inet_service", "uid", "gid"
-    ]
+    KeyType: TypeAlias = Literal["nf_proto", "ipv4_addr", "ipv6_addr", "inet_service", "uid", "gid"]
 
 TABLE = "kuma_net"
 """The name of our table, in whatever families it exists."""
 STAMP_CHAIN = "stamp"
 """Nothing jumps to this chain; the comment of its one rule is the stamp."""
 SLOT_BYTES = 4
+UNMARKED, DISPATCH = -1, 0xFFFF
+"""Positions of rules without our mark, and of those that only lead to other chains of ours."""
 
 
 class Meta(Record):
@@ -90,6 +90,13 @@ class Lookup(Record):
 
     name: str
     inverted: bool = False
+    register: int = 0
+
+
+class VerdictMap(Record):
+    """``vmap``: what becomes of the packet is what the map holds for the register."""
+
+    name: str
     register: int = 0
 
 
@@ -150,6 +157,7 @@ if TYPE_CHECKING:
         | Bitwise
         | Hton
         | Lookup
+        | VerdictMap
         | CtState
         | CtZone
         | Immediate
@@ -163,15 +171,20 @@ if TYPE_CHECKING:
 class Rule(Record):
     """A rule and its user data: the comment, and of which rule of the ruleset it is (a part).
 
-    ``position`` counts the rules of a chain of the ruleset from 0; two rules of one position are
-    two parts of one.  -1: the rule has no such mark, so it is not of our making.  ``box``: its
-    last three questions are one box of ``Exclusions``.
+    * ``position`` counts the rules of a chain of the ruleset from 0; rules of one position are
+      parts of one.  ``UNMARKED`` is none of our making, ``DISPATCH`` leads to another chain.
+    * ``box``: three of its questions together are one box of ``Exclusions``.
+    * ``inlined``: its action is that of the one rule of a chain (counted from 0 among those
+      entered by jumps) that the ruleset jumps to; -1 for none.  ``own``: how many matches come
+      before those of that rule.
     """
 
     expressions: tuple[Expression, ...]
     comment: str = ""
-    position: int = -1
+    position: int = UNMARKED
     box: bool = False
+    inlined: int = -1
+    own: int = 0
 
     def __str__(self) -> str:
         """Name the rule, for errors."""
@@ -208,11 +221,11 @@ class KeyField(Record):
 
 IPV4_ADDR = KeyField("ipv4_addr", 7, 4)
 IPV6_ADDR = KeyField("ipv6_addr", 8, 16)
-INET_PROTO = KeyField("inet_proto", 12, 1)
+NF_PROTO = KeyField("nf_proto", 2, 1)
 INET_SERVICE = KeyField("inet_service", 13, 2)
 UID = KeyField("uid", 24, 4)
 GID = KeyField("gid", 25, 4)
-KEY_FIELDS = (IPV4_ADDR, IPV6_ADDR, INET_PROTO, INET_SERVICE, UID, GID)
+KEY_FIELDS = (NF_PROTO, IPV4_ADDR, IPV6_ADDR, INET_SERVICE, UID, GID)
 
 
 class Set(Record):
@@ -233,6 +246,18 @@ class Set(Record):
         return f"set {self.name}"
 
 
+class Map(Record):
+    """A named verdict map: for each key of one field, in order, what becomes of the packet."""
+
+    name: str
+    key: KeyField
+    elements: tuple[tuple[bytes, Verdict], ...]
+
+    def __str__(self) -> str:
+        """Name the map, for errors."""
+        return f"map {self.name}"
+
+
 class Table(Record):
     """A table with all that is in it; ``comment`` is its user data, empty where it has none."""
 
@@ -240,6 +265,7 @@ class Table(Record):
     name: str
     comment: str
     sets: tuple[Set, ...]
+    maps: tuple[Map, ...]
     chains: tuple[Chain, ...]
 
     def __str__(self) -> str:

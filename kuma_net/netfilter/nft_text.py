@@ -36,6 +36,7 @@ from kuma_net.netfilter.nf_tables import (
     Range,
     Redir,
     Verdict,
+    VerdictMap,
 )
 from kuma_net.netfilter.questions import CT_STATES
 from kuma_net.values import BOTH_FAMILIES, L4_PROTOS, Family, address_text, interval_text
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Literal, assert_never  # noqa: TC004 - a branch never reached
 
-    from kuma_net.netfilter.nf_tables import Chain, Expression, KeyField, Rule, Set, Table
+    from kuma_net.netfilter.nf_tables import Chain, Expression, KeyField, Map, Rule, Set, Table
     from kuma_net.netfilter.ruleset import Ruleset
 
 LONGEST_COMMENT = 128
@@ -89,6 +90,7 @@ def _table(table: Table) -> str:
     blocks = [
         *([f"\tcomment {quoted(table.comment)}"] if table.comment else []),
         *[_set(named) for named in table.sets],
+        *[_map(named) for named in table.maps],
         *[_chain(chain) for chain in table.chains],
     ]
     body = "\n\n".join(blocks)
@@ -119,6 +121,16 @@ def _set(named: Set) -> str:
     )
 
 
+def _map(named: Map) -> str:
+    """Return a verdict map over the family."""
+    elements = ", ".join(
+        f"{_FAMILIES[int.from_bytes(key, 'big')]} : {then.code} {then.chain}"
+        for key, then in named.elements
+    )
+    head = f"\tmap {named.name} {{\n\t\ttype {named.key.type} : verdict"
+    return f"{head}\n\t\telements = {{ {elements} }}\n\t}}"
+
+
 def _element(key: tuple[KeyField, ...], element: tuple[bytes, bytes]) -> str:
     """Return an element; in a concatenated key every field fills whole slots of four bytes."""
     first, last = element
@@ -133,8 +145,6 @@ def _element(key: tuple[KeyField, ...], element: tuple[bytes, bytes]) -> str:
 
 def _interval(kind: str, first: bytes, last: bytes) -> str:
     low, high = int.from_bytes(first, "big"), int.from_bytes(last, "big")
-    if kind == "inet_proto":
-        return _PROTOCOLS[low]
     if kind not in {"ipv4_addr", "ipv6_addr"}:
         return interval_text((low, high))
     family = Family.IPV4 if kind == "ipv4_addr" else Family.IPV6
@@ -253,7 +263,7 @@ class _Words:
             words = str(int.from_bytes(data, self.order))
         return words
 
-    def action(self, action: Counter | CtZone | Redir | Log | Verdict) -> str:
+    def action(self, action: Counter | CtZone | Redir | Log | Verdict | VerdictMap) -> str:
         match action:
             case Counter():
                 words = "counter"
@@ -265,6 +275,8 @@ class _Words:
                 words = f"log prefix {quoted(prefix)} level {LOG_LEVELS[level]}"
             case Verdict(code, chain):
                 words = f"{code} {chain}".rstrip()
+            case VerdictMap(name, register):
+                words = f"{self.loaded[register]} vmap @{name}"
             case _:
                 assert_never(action)
         return words

@@ -1,9 +1,8 @@
 """What a rule asks of a packet, as expressions of nf_tables; and the sets those look into.
 
 One value or range is asked inline (``cmp``), several are a look-up in a named set: hash for
-single values, red-black tree for ranges, and for ``Exclusions`` a concatenated set (protocol .
-owner . port), whose cost does not grow with its size.  Sets are named after the setting that
-fills them.
+single values, red-black tree for ranges, and for ``Exclusions`` a concatenated set (owner .
+port), whose cost hardly grows with its size.  Sets are named after the setting that fills them.
 
 What surprised us: intervals are compared as big-endian byte strings, so ids, which the kernel
 loads in the machine's order, go through ``hton`` first; and elements of an interval set must not
@@ -31,7 +30,6 @@ from kuma_net.netfilter.matches import (
 )
 from kuma_net.netfilter.nf_tables import (
     GID,
-    INET_PROTO,
     INET_SERVICE,
     IPV4_ADDR,
     IPV6_ADDR,
@@ -46,14 +44,14 @@ from kuma_net.netfilter.nf_tables import (
     Set,
 )
 from kuma_net.netfilter.nf_tables import CtState as LoadCtState
-from kuma_net.values import Family
+from kuma_net.values import L4_PROTOS, Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias, assert_never
 
     from kuma_net.netfilter.matches import Invertible, Match
-    from kuma_net.netfilter.nf_tables import Comparison, Expression, KeyField
+    from kuma_net.netfilter.nf_tables import Comparison, Expression, KeyField, KeyType
     from kuma_net.values import IdSet, InterfacePattern, IntervalSet, Network
 
     Elements: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -71,8 +69,8 @@ ADDRESS_OFFSETS: dict[tuple[int, type[Source | Destination]], int] = {
 """RFC 791 section 3.1, RFC 8200 section 3."""
 INTERFACE_BYTES = 16
 """IFNAMSIZ."""
-BOX_KEY = Struct(">B3xIH2x")
-"""Protocol, owner, port: each field of a concatenated key fills whole slots of four bytes."""
+BOX_KEY = Struct(">IH2x")
+"""Owner and port: each field of a concatenated key fills whole slots of four bytes."""
 NATIVE = Struct("=I")
 """Ids and states stand in registers in the machine's byte order."""
 
@@ -82,8 +80,7 @@ LOAD_CT_STATE = LoadCtState()
 HTON = Hton()
 LOAD_SOURCE_PORT = Payload("transport", 0, 2)
 LOAD_DESTINATION_PORT = Payload("transport", 2, 2)
-BOX_HTON = Hton(1)
-LOAD_BOX_PORT = Payload("transport", 2, 2, 2)
+LOAD_BOX_PORT = Payload("transport", 2, 2, 1)
 NO_STATE = bytes(4)
 
 
@@ -148,7 +145,8 @@ class Questions:
         load = Payload("network", ADDRESS_OFFSETS[family.number, side], length)
         if len(networks) > 1 and self._holds(any(n.prefix < family.bits for n in networks)):
             field = IPV4_ADDR if family == Family.IPV4 else IPV6_ADDR
-            return [load, self._lookup((field,), _network_elements(networks), setting, negated)]
+            elements, about = _network_elements(networks), (setting, _HELD[field.type])
+            return [load, self._lookup((field,), elements, about, negated=negated)]
         found: list[Expression] = []
         for network in networks:
             found.append(load)
@@ -179,7 +177,8 @@ class Questions:
                     for low, high in intervals
                 ]
             )
-            return [self._lookup((field,), elements, setting, negated)]
+            about = (setting, _HELD[field.type])
+            return [self._lookup((field,), elements, about, negated=negated)]
         found: list[Expression] = []
         for first, last in intervals:
             low, high = first.to_bytes(length, "big"), last.to_bytes(length, "big")
@@ -192,18 +191,22 @@ class Questions:
         return found
 
     def _boxes(self, match: Exclusions, setting: str) -> list[Expression]:
+        """Ask for the protocol, which all boxes share, then for owner and port at once."""
         key = BOX_KEY.pack
         elements = [
-            (key(proto, first_id, first_port), key(proto, last_id, last_port))
-            for proto, first_id, last_id, first_port, last_port in match.boxes
+            (key(first_id, first_port), key(last_id, last_port))
+            for _proto, first_id, last_id, first_port, last_port in match.boxes
         ]
-        fields = (INET_PROTO, UID if match.owner == "uid" else GID, INET_SERVICE)
+        number = match.boxes[0][0]
+        fields = (UID if match.owner == "uid" else GID, INET_SERVICE)
+        held = _PROTOCOLS[number] if setting else f"{_PROTOCOLS[number]}_{_HELD[fields[0].type]}"
         return [
             LOAD_L4PROTO,
-            Meta("skuid" if match.owner == "uid" else "skgid", 1),
-            BOX_HTON,
+            Cmp("==", bytes((number,))),
+            Meta("skuid" if match.owner == "uid" else "skgid"),
+            HTON,
             LOAD_BOX_PORT,
-            self._lookup(fields, tuple(elements), setting, negated=False),
+            self._lookup(fields, tuple(elements), (setting, held), negated=False),
         ]
 
     def _holds(self, ranges: bool) -> bool:
@@ -211,11 +214,19 @@ class Questions:
         return self._interval_sets or not ranges
 
     def _lookup(
-        self, key: tuple[KeyField, ...], elements: Elements, setting: str, negated: bool
+        self,
+        key: tuple[KeyField, ...],
+        elements: Elements,
+        about: tuple[str, str],
+        *,
+        negated: bool,
     ) -> Lookup:
-        """Return the look-up in the set with these elements; makes it unless it is there."""
+        """Return the look-up in the set with these elements; makes it unless it is there.
+
+        ``about``: the setting that the elements come from, and what they are.
+        """
         interval = any(first != last for first, last in elements)
-        name = base = _set_name(setting, key)
+        name = base = _set_name(*about)
         count = 1
         while True:
             wanted = Set(name, key, interval, elements)
@@ -253,19 +264,19 @@ def _network_elements(networks: tuple[Network, ...]) -> Elements:
     return tuple(found)
 
 
-_HELD = {
+_HELD: dict[KeyType, str] = {
     "ipv4_addr": "ipv4",
     "ipv6_addr": "ipv6",
     "inet_service": "ports",
     "uid": "uids",
     "gid": "gids",
-    "inet_proto": "",
 }
+_PROTOCOLS = {proto.number: proto.name for proto in L4_PROTOS}
 _SHARED_PATH = "redirect."
 
 
-def _set_name(setting: str, key: tuple[KeyField, ...]) -> str:
-    """Return ``outbound_exclude_ports_for_uids`` for redirect.outbound.excludePortsForUIDs."""
+def _set_name(setting: str, held: str) -> str:
+    """Return ``outbound_exclude_ports`` for redirect.outbound.excludePorts and ports."""
     words = ""
     before = "_"
     for letter in setting.removeprefix(_SHARED_PATH):
@@ -273,7 +284,6 @@ def _set_name(setting: str, key: tuple[KeyField, ...]) -> str:
             words += "_"
         words += letter.lower() if letter.isalnum() else "_"
         before = letter
-    held = _HELD[key[0].type] or _HELD[key[1].type]
     if words.endswith(held):
         return words
     return f"{words}_{held}" if words else held

@@ -2,19 +2,20 @@
 
 The law: for a ruleset that fits a table of our own, ``raise_tables(lower(ruleset)).ruleset ==
 ruleset``, whatever the kernel's features made of it.  Parts of one rule (of two families, or of
-a set the kernel could not hold) are joined by the position in their user data; so are the rules
-of the two tables ``ip`` and ``ip6``.
+a set the kernel could not hold) are joined by the position in their user data; so are the
+variants of a chain, and the two tables ``ip`` and ``ip6``.
 
-What is not ours does not disappear: it is told in words, as ``strange``.  A table without any
-marks (loaded from nft text) is read rule by rule, so that the two families of a rule stay two.
+What is not ours does not disappear: it is told in words, as ``strange``.  And what was read is
+lowered once more and held against the tables, so nothing that was passed over can be wrong.  A
+table that was loaded from nft text bears no marks: all its rules are strange.
 """
 
 from __future__ import annotations
 
 from kuma_net.netfilter.joined import join_parts, of_box
-from kuma_net.netfilter.lower import PRIORITIES
-from kuma_net.netfilter.nf_tables import STAMP_CHAIN
-from kuma_net.netfilter.read_questions import NotOurs, Questions
+from kuma_net.netfilter.lower import PRIORITIES, lower
+from kuma_net.netfilter.nf_tables import DISPATCH, STAMP_CHAIN, UNMARKED, Features
+from kuma_net.netfilter.read_questions import NotOurs, Questions, base_name
 from kuma_net.netfilter.ruleset import (
     HOOKS,
     TABLES,
@@ -30,6 +31,7 @@ from kuma_net.values import Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TypeAlias
 
     from kuma_net.netfilter import nf_tables
@@ -55,6 +57,10 @@ class Read(Record):
     packets: int
     octets: int
 
+    def plus(self, other: Read) -> Read:
+        """Return the same rule with what another part of it has counted as well."""
+        return Read(self.rule, self.packets + other.packets, self.octets + other.octets)
+
 
 class Raised(Record):
     """What tables say.
@@ -75,7 +81,46 @@ def raise_tables(tables: Tables) -> Raised:
     for table in tables:
         raising.add(table)
     families = {family for table in tables for family in TABLE_FAMILIES[table.family]}
-    return raising.raised(tuple(sorted(families, key=lambda family: family.number)))
+    raised = raising.raised(tuple(sorted(families, key=lambda family: family.number)))
+    if raised.strange:
+        return raised
+    return raised.replace(strange=_not_as_lowered(raised.ruleset, tables))
+
+
+def _not_as_lowered(ruleset: Ruleset, tables: Tables) -> tuple[str, ...]:
+    """Return what differs from the tables that the ruleset is lowered to.
+
+    Reading passes over what only leads to variants of chains; here they are held to be right.
+    """
+    different: tuple[str, ...] = ()
+    inet_nat = tables[0].family == "inet"
+    for interval_sets, concat_intervals in ((True, True), (True, False), (False, False)):
+        features = Features(
+            inet_nat=inet_nat, interval_sets=interval_sets, concat_intervals=concat_intervals
+        )
+        different = tuple(_differences(lower(ruleset, features), tables))
+        if not different:
+            break
+    return different
+
+
+def _differences(wanted: Tables, found: Tables) -> Iterator[str]:
+    for new, old in zip(wanted, found, strict=True):
+        for what in ("sets", "maps", "chains"):
+            named = {each.name: each for each in getattr(bare(old), what)}
+            for each in getattr(bare(new), what):
+                if named.pop(each.name, None) != each:
+                    yield f"{each} is not as we write it"
+            for name in named:
+                yield f"{what[:-1]} {name} is none of ours"
+
+
+def bare(table: nf_tables.Table) -> nf_tables.Table:
+    """Return the table without its stamp, base chains by name (their order says nothing)."""
+    chains = [chain for chain in table.chains if chain.name != STAMP_CHAIN]
+    hooked = sorted([chain for chain in chains if chain.hook], key=lambda chain: chain.name)
+    others = [chain for chain in chains if not chain.hook]
+    return table.replace(comment="", chains=(*hooked, *others))
 
 
 def stamp_of(table: nf_tables.Table) -> str:
@@ -85,60 +130,55 @@ def stamp_of(table: nf_tables.Table) -> str:
 
 
 class _Raising:
-    """Gathers, place by place, the rules of all tables by their position."""
+    """Gathers, place by place, the rules of all tables and variants by their position."""
 
     def __init__(self) -> None:
         self.stamp = ""
         self.strange: list[str] = []
         self.places: dict[Place, dict[int, Read]] = {}
+        self.inlined: list[tuple[str, Read]] = []
 
     def add(self, table: nf_tables.Table) -> None:
         self.stamp = self.stamp or stamp_of(table)
-        chains = [chain for chain in table.chains if chain.name != STAMP_CHAIN]
-        marked = any(rule.position >= 0 for chain in chains for rule in chain.rules)
         reader = _Reader(table)
-        for chain in chains:
+        for chain in table.chains:
+            if chain.name == STAMP_CHAIN:
+                continue
             place = _place(chain)
             if place is None:
                 self.strange.append(f"{chain} is none of ours")
                 continue
             found = self.places.setdefault(place, {})
-            last = -1
-            for index, rule in enumerate(chain.rules):
-                position = rule.position if marked else index
-                why_not = self.rule(rule, position, last, found, reader)
+            for rule in chain.rules:
+                why_not = self.rule(rule, found, reader)
                 if why_not:
                     self.strange.append(f"{rule} of {chain}: {why_not}")
-                last = max(last, position)
 
-    def rule(
-        self,
-        rule: nf_tables.Rule,
-        position: int,
-        last: int,
-        found: dict[int, Read],
-        reader: _Reader,
-    ) -> str:
+    def rule(self, rule: nf_tables.Rule, found: dict[int, Read], reader: _Reader) -> str:
         """Read one rule into ``found``; return in words why it is none of ours, or nothing."""
-        if position < 0:
+        if rule.position == DISPATCH:
+            return ""
+        if rule.position == UNMARKED:
             return "none of ours"
-        if position < last:
-            return "not where we put it"
         try:
             part = reader.read(rule)
-            if position in found:
-                before = found[position]
-                part = Read(
-                    join_parts(before.rule, part.rule),
-                    before.packets + part.packets,
-                    before.octets + part.octets,
-                )
+            if rule.inlined >= 0 and isinstance(part.rule.target, Jump):
+                self.inlined.append((part.rule.target.chain, part))
+            before = found.get(rule.position)
+            if before:
+                part = part.replace(rule=join_parts(before.rule, part.rule))
+                part = part.plus(before)
         except NotOurs as problem:
             return str(problem)
-        found[position] = part
+        found[rule.position] = part
         return ""
 
     def raised(self, families: tuple[Family, ...]) -> Raised:
+        names = [place for place in self.places if isinstance(place, str)]
+        for name, part in self.inlined:
+            only = self.places.get(name, {}).get(0)
+            if only:
+                self.places[name][0] = only.plus(part)
         reads = {
             place: [found[position] for position in sorted(found)]
             for place, found in self.places.items()
@@ -149,14 +189,13 @@ class _Raising:
             for hook in HOOKS
             if (table, hook) in reads
         )
-        named = {place: found for place, found in reads.items() if isinstance(place, str)}
-        tables = _tables_of(hooks, named)
+        tables = _tables_of(hooks, {name: reads[name] for name in names})
         chains = tuple(
-            Chain(tables.get(name, "nat"), name, tuple([read.rule for read in found]))
-            for name, found in named.items()
+            Chain(tables.get(name, "nat"), name, tuple([read.rule for read in reads[name]]))
+            for name in names
         )
         in_order = [read for hook in hooks for read in reads[hook.table, hook.hook]]
-        in_order += [read for found in named.values() for read in found]
+        in_order += [read for name in names for read in reads[name]]
         counts = tuple([(read.packets, read.octets) for read in in_order])
         return Raised(Ruleset(families, hooks, chains), self.stamp, counts, tuple(self.strange))
 
@@ -167,12 +206,20 @@ class _Reader:
     def __init__(self, table: nf_tables.Table) -> None:
         self.sets = {each.name: each for each in table.sets}
         self.guarded = table.family != "inet"
+        named = (chain for chain in table.chains if not chain.hook and chain.name != STAMP_CHAIN)
+        self.names = tuple(dict.fromkeys(base_name(chain.name) for chain in named))
 
     def read(self, rule: nf_tables.Rule) -> Read:
         questions = Questions(rule.expressions, self.sets, guarded=self.guarded)
         target = questions.read()
-        matches = of_box(questions.matches) if rule.box else tuple(questions.matches)
-        read = Rule(matches, target, *why_and_setting(rule.comment))
+        matches = questions.matches
+        if rule.inlined >= 0:
+            if rule.inlined >= len(self.names):
+                raise NotOurs("it stands for a jump to no chain of ours")
+            matches, target = matches[: rule.own], Jump(self.names[rule.inlined])
+        if rule.box:
+            matches = of_box(matches)
+        read = Rule(tuple(matches), target, *why_and_setting(rule.comment))
         return Read(read, questions.counter.packets, questions.counter.octets)
 
 
@@ -180,7 +227,7 @@ def _place(chain: nf_tables.Chain) -> Place | None:
     """Return where the rules of a chain stand in a ruleset; None for a chain of others."""
     place = _PLACES.get(chain.name)
     if chain.hook is None:
-        return None if place else chain.name
+        return None if place else base_name(chain.name)
     if place is None:
         return None
     table, hook = place

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sys import byteorder
 
 from kuma_net.netfilter import nf_tables
+from kuma_net.netfilter.lower import VARIANT
 from kuma_net.netfilter.matches import (
     CtState,
     Destination,
@@ -35,10 +36,10 @@ from kuma_net.netfilter.nf_tables import (
     Payload,
     Range,
     Verdict,
+    VerdictMap,
 )
 from kuma_net.netfilter.questions import (
     ADDRESS_OFFSETS,
-    BOX_HTON,
     BOX_KEY,
     CT_STATES,
     INTERFACE_BYTES,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypeVar
 
-    from kuma_net.netfilter.matches import CtStateName, Invertible, Match
+    from kuma_net.netfilter.matches import CtStateName, Invertible, Match, Owner
     from kuma_net.netfilter.nf_tables import Expression, Set
     from kuma_net.netfilter.targets import Target
     from kuma_net.values import Family
@@ -133,26 +134,21 @@ class Questions:
         self.matches.append(Not(match) if negated else match)
 
     def _meta(self, load: Meta) -> None:
-        if load.key == "l4proto" and self._rest and isinstance(self._rest[0], Meta):
-            self._boxes()
-        elif load.key in {"skuid", "skgid"}:
+        if load.key in {"skuid", "skgid"}:
             self._owner(load)
-        elif load.key in {"iifname", "oifname"}:
-            compared = self._take(Cmp)
+            return
+        compared = self._take(Cmp)
+        negated = compared.op == "!="
+        if load.key in {"iifname", "oifname"}:
             every = compared.data == bytes(INTERFACE_BYTES)
-            interface = _interface(compared.data)
             side = InInterface if load.key == "iifname" else OutInterface
-            self._add(side(interface), negated=(compared.op == "!=") != every)
+            self._add(side(_interface(compared.data)), negated=negated != every)
+        elif load.key == "l4proto":
+            self._add(Protocol(_known(_PROTOS, _number(compared.data))), negated=negated)
+        elif self._is_guard(negated=negated):
+            self._guarded = True
         else:
-            compared = self._take(Cmp)
-            value = compared.data[0]
-            negated = compared.op == "!="
-            if load.key == "l4proto":
-                self._add(Protocol(_known(_PROTOS, value)), negated=negated)
-            elif self._is_guard(negated=negated):
-                self._guarded = True
-            else:
-                self._add(FamilyIs(_known(_FAMILIES, value)), negated=negated)
+            self._add(FamilyIs(_known(_FAMILIES, _number(compared.data))), negated=negated)
 
     def _is_guard(self, *, negated: bool) -> bool:
         """Whether a question for the family only goes ahead of one for an address."""
@@ -166,19 +162,24 @@ class Questions:
             ids = IdSet(((number, number),))
         else:
             self._take(Hton)
+            if self._rest and self._rest[0] == LOAD_BOX_PORT:
+                self._boxes("uid" if load.key == "skuid" else "gid")
+                return
             ids = IdSet(self._among()[0])
         self.matches.append((OwnerUid if load.key == "skuid" else OwnerGid)(ids))
 
-    def _boxes(self) -> None:
-        owner = self._take(Meta)
-        if self._take(Hton) != BOX_HTON or self._take(Payload) != LOAD_BOX_PORT:
-            raise NotOurs("a key of another shape")
+    def _boxes(self, owner: Owner) -> None:
+        """Read a look-up by owner and port, whose protocol was asked for just before."""
+        self._take(Payload)
+        proto = self.matches.pop() if self.matches else None
+        if not isinstance(proto, Protocol):
+            raise NotOurs("ports of no protocol")
         boxes = []
         for first, last in self._set(self._take(Lookup)).elements:
-            proto, first_id, first_port = BOX_KEY.unpack(first)
-            _, last_id, last_port = BOX_KEY.unpack(last)
-            boxes.append((proto, first_id, last_id, first_port, last_port))
-        self.matches.append(Exclusions("uid" if owner.key == "skuid" else "gid", tuple(boxes)))
+            first_id, first_port = BOX_KEY.unpack(first)
+            last_id, last_port = BOX_KEY.unpack(last)
+            boxes.append((proto.proto.number, first_id, last_id, first_port, last_port))
+        self.matches.append(Exclusions(owner, tuple(boxes)))
 
     def _payload(self, load: Payload) -> None:
         if load.base == "network":
@@ -241,8 +242,10 @@ class Questions:
             return Log(last.prefix, last.level)
         if isinstance(last, Verdict):
             if last.code == "jump":
-                return Jump(last.chain)
+                return Jump(base_name(last.chain))
             return _known(_VERDICTS, last.code)
+        if isinstance(last, Meta) and self._rest and isinstance(self._rest[0], VerdictMap):
+            return Jump(self._take(VerdictMap).name)
         if isinstance(last, Immediate) and self._rest:
             user = self._rest.pop(0)
             if isinstance(user, nf_tables.Redir):
@@ -250,6 +253,11 @@ class Questions:
             if isinstance(user, nf_tables.CtZone):
                 return CtZone(int.from_bytes(last.data, byteorder))
         raise NotOurs("it has another action")
+
+
+def base_name(chain: str) -> str:
+    """Return what a chain is called in the ruleset, whatever variant it is."""
+    return chain.partition(VARIANT)[0]
 
 
 def _number(data: bytes) -> int:

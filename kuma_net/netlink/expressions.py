@@ -28,6 +28,7 @@ from kuma_net.netfilter.nf_tables import (
     Range,
     Redir,
     Verdict,
+    VerdictMap,
 )
 from kuma_net.netlink.message import attribute, nested, number, read_number, text
 
@@ -151,6 +152,10 @@ def _lookup(it: Lookup) -> bytes:
     return _expression("lookup", text(1, it.name), register(2, it.register), flags)
 
 
+def _verdict_map(it: VerdictMap) -> bytes:
+    return _expression("lookup", text(1, it.name), register(2, it.register), number(3, 0))
+
+
 def _ct_state(it: CtState) -> bytes:
     return _expression("ct", number(2, CT_STATE), register(1, it.register))
 
@@ -189,6 +194,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Bitwise: _bitwise,
     Hton: _hton,
     Lookup: _lookup,
+    VerdictMap: _verdict_map,
     CtState: _ct_state,
     CtZone: _ct_zone,
     Immediate: _immediate,

@@ -10,26 +10,27 @@ only its creation needs.
 
 from __future__ import annotations
 
-from _struct import unpack_from
-
-from kuma_net.netfilter.nf_tables import KEY_FIELDS, Chain, Hook, Rule, Set
-from kuma_net.netlink.expressions import Unknown
+from kuma_net.netfilter.nf_tables import KEY_FIELDS, Chain, Hook, Map, Rule, Set
+from kuma_net.netlink.expressions import VERDICT, Unknown
 from kuma_net.netlink.message import attributes, items, read_number, read_text
 from kuma_net.netlink.nftables import (
     ACCEPT,
     HOOK_NUMBERS,
     INTERVAL,
     INTERVAL_END,
+    MAP,
+    MARK,
     TYPE_BITS,
+    VERDICT_TYPE,
 )
-from kuma_net.netlink.read_expressions import decode_expressions
+from kuma_net.netlink.read_expressions import decode_expressions, decode_verdict
 from kuma_net.netlink.tables import body, user_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuma_net.netfilter.nf_tables import ChainType, KeyField
+    from kuma_net.netfilter.nf_tables import ChainType, KeyField, Verdict
     from kuma_net.netlink.message import Message
 
 _HOOKS = {number: name for name, number in HOOK_NUMBERS.items()}
@@ -76,18 +77,24 @@ def decode_rule(message: Message) -> tuple[str, Rule]:
     except Unknown as error:
         words = f'rule "{comment}"' if comment else "a rule"
         raise Unknown(f"{words} of chain {chain}: {error}") from error
-    position, box = unpack_from(">HB", mark) if len(mark) == 3 else (-1, 0)  # noqa: PLR2004
-    return chain, Rule(expressions, comment, position, bool(box))
+    if len(mark) != MARK.size:
+        return chain, Rule(expressions, comment)
+    position, box, inlined, own = MARK.unpack(mark)
+    return chain, Rule(expressions, comment, position, bool(box), inlined - 1, own)
 
 
-def decode_set(message: Message) -> Set:
-    """Return a set without its elements; ``Unknown`` for one that is none of ours."""
+def decode_set(message: Message) -> Set | Map:
+    """Return a set or verdict map without elements; ``Unknown`` for one that is none of ours."""
     found = body(message)
     name = read_text(found[2])
     flags = read_number(found.get(3, b""))
+    verdicts = read_number(found.get(6, b"")) == VERDICT_TYPE
+    fields = _fields(name, read_number(found[4]))
+    if flags == MAP and verdicts and len(fields) == 1:
+        return Map(name, fields[0], ())
     if flags & _FOREIGN_FLAGS:
         raise Unknown(f"set {name} of another kind (flags {flags:#x})")
-    return Set(name, _fields(name, read_number(found[4])), bool(flags & INTERVAL), ())
+    return Set(name, fields, bool(flags & INTERVAL), ())
 
 
 def _fields(name: str, packed: int) -> tuple[KeyField, ...]:
@@ -99,6 +106,24 @@ def _fields(name: str, packed: int) -> tuple[KeyField, ...]:
         fields.insert(0, field)
         packed >>= TYPE_BITS
     return tuple(fields)
+
+
+def decode_map_elements(it: Map, messages: Iterable[Message]) -> Map:
+    """Return the map with the elements that were listed; ``Unknown``."""
+    elements = []
+    for message in messages:
+        for _, element in items(body(message).get(3, b"")):
+            found = attributes(element)
+            try:
+                then = decode_verdict(attributes(found[2])[VERDICT])
+            except KeyError as error:
+                raise Unknown(f"{it} with other verdicts") from error
+            elements.append((_key(found[1]), then))
+    return it.replace(elements=tuple(sorted(elements, key=_first)))
+
+
+def _first(element: tuple[bytes, Verdict]) -> bytes:
+    return element[0]
 
 
 def decode_elements(it: Set, messages: Iterable[Message]) -> Set:

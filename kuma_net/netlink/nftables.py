@@ -23,9 +23,9 @@ data as libnftnl writes it (include/libnftnl/udata.h), so that nft(8) prints com
 
 from __future__ import annotations
 
-from _struct import pack
+from _struct import Struct, pack
 
-from kuma_net.netlink.expressions import LIST_ELEMENT, encode_expression
+from kuma_net.netlink.expressions import LIST_ELEMENT, data, encode_expression, verdict
 from kuma_net.netlink.message import (
     APPEND,
     BATCH_BEGIN,
@@ -44,7 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kuma_net.netfilter.nf_tables import Chain, HookName, Rule, Set, Table, TableFamily
+    from kuma_net.netfilter.nf_tables import Chain, HookName, Map, Rule, Set, Table, TableFamily
 
 SUBSYSTEM = 10
 NEWTABLE, GETTABLE, DELTABLE = 0xA00, 0xA01, 0xA02
@@ -59,8 +59,10 @@ HOOK_NUMBERS: dict[HookName, int] = {"prerouting": 0, "output": 3}
 ACCEPT = 1
 OWNER_FLAG = 2
 """NFT_TABLE_F_OWNER."""
-INTERVAL, CONCAT = 4, 128
+INTERVAL, MAP, CONCAT = 4, 8, 128
 """NFT_SET_*."""
+VERDICT_TYPE = 0xFFFFFF00
+"""NFT_DATA_VERDICT: what a verdict map holds."""
 INTERVAL_END = 1
 """NFT_SET_ELEM_INTERVAL_END."""
 TYPE_BITS = 6
@@ -68,11 +70,13 @@ TYPE_BITS = 6
 
 USER_COMMENT = 0
 USER_MARK = 0x4B
-"""Ours among the user data of a rule: position (two bytes), then 1 for a box of exclusions."""
+"""Ours among the user data of a rule: see ``MARK``."""
+MARK = Struct(">HBBB")
+"""Position, whether it is a box, the chain it stands for a jump to (from 1), its own matches."""
 USER_KEY_ORDER = 0
 """NFTNL_UDATA_SET_KEYBYTEORDER; its value 2 says big-endian to nft(8)."""
 BIG_ENDIAN = attribute(13, bytes((USER_KEY_ORDER, 4)) + pack("=I", 2))
-LONGEST_COMMENT = 244
+LONGEST_COMMENT = 246
 """Bytes: 256 (NFT_USERDATA_MAXLEN) less the closing zero, two headers of two bytes, our mark."""
 LIST_BYTES = 60000
 """Elements per message: their list is one attribute, whose length has 16 bits."""
@@ -107,6 +111,10 @@ def replace_table(old: Table, new: Table) -> Iterator[Request]:
     """Yield what turns the table ``old`` into ``new`` (but its comment), keeping its hooks."""
     about = header(old.family) + text(1, old.name)
     yield Request(DELRULE, 0, about, "the removal of all rules of ", str(old))
+    for each in old.sets:
+        yield Request(DELSET, 0, about + text(2, each.name), "the removal of ", str(each))
+    for jumps in old.maps:
+        yield Request(DELSET, 0, about + text(2, jumps.name), "the removal of ", str(jumps))
     wanted = {(chain.name, chain.hook) for chain in new.chains}
     kept = []
     for chain in old.chains:
@@ -114,8 +122,6 @@ def replace_table(old: Table, new: Table) -> Iterator[Request]:
             kept.append(chain.name)
         else:
             yield Request(DELCHAIN, 0, about + text(3, chain.name), "the removal of ", str(chain))
-    for each in old.sets:
-        yield Request(DELSET, 0, about + text(2, each.name), "the removal of ", str(each))
     yield from _contents(new, kept)
 
 
@@ -142,6 +148,10 @@ def _contents(table: Table, kept: Iterable[str]) -> Iterator[Request]:
         for elements in element_lists(each):
             list_of = about + text(2, each.name) + nested(3, elements)
             yield Request(NEWSETELEM, CREATE, list_of, "elements of ", str(each))
+    for identity, jumps in enumerate(table.maps, len(table.sets) + 1):
+        yield Request(NEWSET, CREATE, about + _map(jumps, identity), jumps)
+        list_of = about + text(2, jumps.name) + nested(3, *_map_elements(jumps))
+        yield Request(NEWSETELEM, CREATE, list_of, "elements of ", str(jumps))
     for chain in table.chains:
         place = f" of {chain}"
         in_chain = about + text(2, chain.name)
@@ -163,7 +173,7 @@ def encode_rule(rule: Rule) -> bytes:
     expressions = nested(4, *map(encode_expression, rule.expressions))
     user_data = _comment(rule.comment) if rule.comment else b""
     if rule.position >= 0:
-        mark = pack(">HB", rule.position, rule.box)
+        mark = MARK.pack(rule.position, rule.box, rule.inlined + 1, rule.own)
         user_data += bytes((USER_MARK, len(mark))) + mark
     return expressions + attribute(7, user_data) if user_data else expressions
 
@@ -186,6 +196,19 @@ def _set(it: Set, identity: int) -> bytes:
         lengths = [nested(LIST_ELEMENT, number(1, field.length)) for field in it.key]
         parts += nested(9, nested(2, *lengths))
     return parts + number(10, identity) + BIG_ENDIAN
+
+
+def _map(it: Map, identity: int) -> bytes:
+    about = text(2, it.name) + number(3, MAP) + number(4, it.key.number)
+    about += number(5, it.key.length) + number(6, VERDICT_TYPE) + number(7, 0)
+    return about + number(10, identity) + BIG_ENDIAN
+
+
+def _map_elements(it: Map) -> list[bytes]:
+    return [
+        nested(LIST_ELEMENT, data(1, key), verdict(2, then.code, then.chain))
+        for key, then in it.elements
+    ]
 
 
 def element_lists(it: Set) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from kuma_net.netfilter.nf_tables import (
     Range,
     Redir,
     Verdict,
+    VerdictMap,
 )
 from kuma_net.netlink.expressions import (
     BASES,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from kuma_net.netlink.message import Attributes
 
 _LOOKUP_RESULT = 3
-"""NFTA_LOOKUP_DREG: where a map puts what it found."""
+"""NFTA_LOOKUP_DREG: where a map puts what it found; 0 is the verdict."""
 _META = {number: key for key, number in META_KEYS.items()}
 _BASES = {number: base for base, number in BASES.items()}
 _COMPARISONS = {number: op for op, number in COMPARISONS.items()}
@@ -105,11 +106,13 @@ def _hton(found: Attributes) -> Hton:
     return Hton(slot)
 
 
-def _lookup(found: Attributes) -> Lookup:
-    if _LOOKUP_RESULT in found:
+def _lookup(found: Attributes) -> Lookup | VerdictMap:
+    name, slot = read_text(found[1]), slot_of(found[2])
+    if _LOOKUP_RESULT not in found:
+        return Lookup(name, bool(read_number(found.get(5, b"")) & INVERTED), slot)
+    if read_number(found[_LOOKUP_RESULT]):
         raise KeyError
-    inverted = bool(read_number(found.get(5, b"")) & INVERTED)
-    return Lookup(read_text(found[1]), inverted, slot_of(found[2]))
+    return VerdictMap(name, slot)
 
 
 def _ct(found: Attributes) -> CtState | CtZone:
@@ -125,9 +128,14 @@ def _immediate(found: Attributes) -> Immediate | Verdict:
     value = attributes(found[2])
     if VERDICT not in value:
         return Immediate(value[VALUE], slot_of(found[1]))
-    verdict = attributes(value[VERDICT])
-    code = _CODES[read_number(verdict[VERDICT_CODE])]
-    return Verdict(code, read_text(verdict.get(VERDICT_CHAIN, b"")))
+    return decode_verdict(value[VERDICT])
+
+
+def decode_verdict(data: bytes) -> Verdict:
+    """Read a verdict; ``KeyError`` for one of those that no rule of ours has."""
+    found = attributes(data)
+    code = _CODES[read_number(found[VERDICT_CODE])]
+    return Verdict(code, read_text(found.get(VERDICT_CHAIN, b"")))
 
 
 def _redir(found: Attributes) -> Redir:
