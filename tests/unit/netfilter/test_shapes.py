@@ -178,3 +178,9 @@ COMMIT
         "-t raw OUTPUT -p udp -m udp --dport 53 -m owner --uid-owner 5678 -j CT --zone 1",
         "-t raw OUTPUT -s 127.0.0.53/32 -d 127.0.0.1/32 -p udp -j CT --zone 1",
     ]
+
+
+def test_a_chain_of_nothing_but_doubt_stays_whole() -> None:
+    text = nat("OUTPUT -d 10.0.0.0/8 -j RETURN", "OUTPUT -d 10.9.0.0/16 -j RETURN", jumps="")
+    assert len(doubtful(of(text))) == 2
+    assert not found(text)
