@@ -120,9 +120,7 @@ def _refuse_doubt(pieces: Pieces, rule: Rule) -> None:
     if len(set(places)) != len(places):
         message = f"a rule asks twice about one thing: {rule!r}"
         raise ValueError(message)
-    if any(place in places for place in _PORTS) and not isinstance(
-        pieces[0], Protocol | Exclusions
-    ):
+    if _PLACE[Protocol] not in places and any(place in places for place in _PORTS):
         message = f"a rule asks about ports of no protocol: {rule!r}"
         raise ValueError(message)
 

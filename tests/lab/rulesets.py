@@ -180,11 +180,16 @@ def rulesets(
     """Draw a ruleset, canonical or not, of one of the given tuples of families."""
 
     def some(table: Table, hook: Hook, chains: tuple[str, ...]) -> tuple[Rule, ...]:
-        return tuple(draw(st.lists(rules(table, hook, chains), max_size=5)))
+        listed = draw(st.lists(rules(table, hook, chains), max_size=3))
+        if draw(st.booleans()):
+            # Neighbours with one reason: what joins, or must not be joined.
+            target = draw(st.sampled_from([Return(), Accept(), Log("seen:", 7)]))
+            listed = [rule.replace(target=target, why="w", setting="") for rule in listed]
+        return tuple(listed)
 
     hooks: list[HookChain] = []
     for table in TABLES:
-        for hook in HOOKS:
+        for hook in draw(st.sampled_from([HOOKS, HOOKS[:1], HOOKS[1:], ()])):
             # Chains of the nat table hold questions about owners: PREROUTING cannot enter them.
             within = (ONE, TWO) if (table, hook) == ("nat", "OUTPUT") else ()
             listed = [some(table, hook, within), some(table, hook, within)]
