@@ -132,14 +132,23 @@ def remove_table() -> None:
 
 
 def our_table() -> str:
-    """Return our table as nft prints it, without counters; empty when there is none."""
+    """Return our table as nft prints it, without counters; empty when there is none.
+
+    Its parts are sorted: their order depends on what was there before and means nothing.  The
+    stamp is the one that counts: the chain's, where a table was replaced, else the table's.
+    """
     listed = subprocess.run(
         ["nft", "-s", "list", "table", "inet", "kuma_net"],
         capture_output=True,
         text=True,
         check=False,
     )
-    return listed.stdout if listed.returncode == 0 else ""
+    if listed.returncode != 0:
+        return ""
+    parts = re.findall(r"^\t(?:chain|set|map) .*?^\t\}$", listed.stdout, re.MULTILINE | re.DOTALL)
+    stamps = [part for part in parts if part.startswith("\tchain stamp ")]
+    comments = re.findall(r"\"(kuma-net [^\"]*)\"", stamps[0] if stamps else listed.stdout)
+    return "\n".join([*comments[:1], *sorted(part for part in parts if part not in stamps)])
 
 
 def install(*flags: str) -> list[str]:

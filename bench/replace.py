@@ -51,7 +51,7 @@ def enter(pid: int) -> None:
 
 
 def installing(done: int) -> int:
-    """Start a process that replaces the rules until told to stop; it reports how often."""
+    """Start a process that replaces the rules until told to stop, and often enough."""
     pid = os.fork()
     if pid == 0:
         going = True
@@ -96,10 +96,10 @@ def main() -> int:
             before = connect()
             milliseconds(install())
             replacer = installing(writer)
-            while sum(seen.values()) < CONNECTS:
+            while os.waitpid(replacer, os.WNOHANG) == (0, 0):
                 seen[connect()] += 1
-            os.kill(replacer, signal.SIGTERM)
-            os.waitpid(replacer, 0)
+                if sum(seen.values()) == CONNECTS:
+                    os.kill(replacer, signal.SIGTERM)
         finally:
             for server in servers:
                 os.kill(server, signal.SIGKILL)
