@@ -51,7 +51,7 @@ from kuma_net.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kuma_net.netfilter.matches import Match
+    from kuma_net.netfilter.matches import CtStateName, Invertible, Match
     from kuma_net.netfilter.ruleset import Hook, Table
     from kuma_net.netfilter.targets import Target
 
@@ -89,7 +89,7 @@ INTERFACES = tuple(map(InterfacePattern.parse, ("lo", "eth0", "br+", "+")))
 INTERFACE_NAMES = ("lo", "eth0", "br7")
 PORTS = (0, 22, 53, 80, 81, 8080, 65535)
 OWNERS = (0, 1000, 1001, 1002, 5678)
-STATES = ("INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED")
+STATES: tuple[CtStateName, ...] = ("INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED")
 REASONS = (("", ""), ("one reason", ""), ("it's another", "redirect.some.setting"))
 
 port_sets = st.one_of(
@@ -120,7 +120,7 @@ def maybe(strategy: st.SearchStrategy[Match]) -> st.SearchStrategy[list[Match]]:
     return st.one_of(st.just([]), st.just([]), strategy.map(lambda match: [match]))
 
 
-def denied_or_not(strategy: st.SearchStrategy[Match]) -> st.SearchStrategy[Match]:
+def denied_or_not(strategy: st.SearchStrategy[Invertible]) -> st.SearchStrategy[Match]:
     """Return a strategy for matches and denied ones."""
     return st.one_of(strategy, strategy, strategy.map(Not))
 
