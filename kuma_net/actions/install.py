@@ -81,7 +81,8 @@ def carry_out(wished: Wish, world: World) -> InstallReport:
         kept = _keep_in_firewalld(wished, world)
     except HostError as problem:
         raise HostError(f"the new rules are installed by {kind}, but {problem}") from problem
-    notes = (*wished.notes, *applied.notes, *_replaced(swept.removed), *swept.notes, *kept)
+    told = swept.notes or _replaced(swept.removed)
+    notes = (*wished.notes, *applied.notes, *told, *kept)
     return InstallReport(
         backend=kind,
         reason=wished.choice.reason,

@@ -86,23 +86,22 @@ class TableCommand(click.Command):
     """A command of the table."""
 
     def __init__(self, command: Command) -> None:
-        """Declare its options."""
-        options = [option for option in OPTIONS if _takes(command, option)]
-        params: list[click.Parameter] = [_of_option(option) for option in options]
-        params += [_of_flag(flag) for flag in command.flags]
-        if command.words:
-            kind = click.Choice(command.choices)
-            params.append(click.Argument([command.words.lower()], type=kind, required=False))
+        """Declare nothing yet: sixty options take a millisecond, and most calls need none."""
         super().__init__(
             command.name,
             help=command.text,
             short_help=command.summary,
-            params=params,
             context_settings=dict(SETTINGS),
             options_metavar="[FLAGS]",
             callback=self._call,
         )
         self._command = command
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return its parameters, declared when somebody asks for them: help or completion."""
+        if not self.params:
+            self.params = list(_declared(self._command))
+        return super().get_params(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words as ``kuma-init`` does; completion alone is left to click."""
@@ -157,6 +156,14 @@ class TableCommand(click.Command):
         yield from option_sections(self._command.options)
         own = (*self._command.flags, HELP)
         yield Section("This command", tuple(flag_entry(flag) for flag in own))
+
+
+def _declared(command: Command) -> Iterator[click.Parameter]:
+    yield from (_of_option(option) for option in OPTIONS if _takes(command, option))
+    yield from (_of_flag(flag) for flag in command.flags)
+    if command.words:
+        kind = click.Choice(command.choices)
+        yield click.Argument([command.words.lower()], type=kind, required=False)
 
 
 def _takes(command: Command, option: Option) -> bool:

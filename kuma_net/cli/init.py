@@ -40,7 +40,9 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     """
     name = program or (sys.argv[0].rpartition("/")[2] if sys.argv else "")
     words = list(sys.argv[1:] if argv is None else argv)
-    ours = argv is None and _is_program()
+    from kuma_net.cli.ending import is_program, leave
+
+    ours = argv is None and is_program("kuma-init", "kumactl", "init.py")
     if ours:
         import gc
 
@@ -56,10 +58,11 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         code = FAILED
-    except BrokenPipeError:
+    except OSError as problem:  # nearly always: our output cannot be written
+        say(str(problem))
         code = FAILED
     if ours:
-        _leave(code)
+        leave(code)
     return code
 
 
@@ -123,24 +126,6 @@ def _version() -> int:
 
     sys.stdout.write(f"kuma-net {__version__}\n")
     return 0
-
-
-def _is_program() -> bool:
-    """Whether the interpreter was started to run this program, and not, say, a test."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None) or ""
-    return file.rpartition("/")[2] in {"kuma-init", "kumactl", "init.py"}
-
-
-def _leave(code: int) -> None:
-    """End the process without taking the interpreter down."""
-    from posix import _exit
-
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:  # whoever read our output is gone
-        code = code or FAILED
-    _exit(code)
 
 
 if __name__ == "__main__":

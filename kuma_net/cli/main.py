@@ -1,62 +1,37 @@
-"""``kuma-net``: the program for people, on click.
+"""``kuma-net``: the program for people; where it begins and ends.
 
-click finds the command, prints help and completes words in shells; the words of a command are
-read by ``tproxy.flags``, as in ``kuma-init``, so that both programs take the same flags in the
-same way and tell all mistakes at once.  Modules of commands are imported when one is called.
+What it does is in ``program``, on click.  Here is what any short-lived Python program can do
+about its time: no search for garbage while modules are imported, and no taking down of the
+interpreter at the end (``init`` tells the figures).
 """
 
 from __future__ import annotations
 
 import sys
 
-import click
-
-from kuma_net import __version__
-from kuma_net.cli.click_commands import Commands
-from kuma_net.cli.command_table import COMMANDS, CONFIG_COMMANDS
-from kuma_net.cli.speech import say, say_error
-from kuma_net.errors import KumaNetError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAILED = 1
 NAME = "kuma-net"
-TEXT = """\
-Capture a workload's traffic for a service mesh's sidecar; say, compare and
-take away what was done.
-
-Results are printed on the standard output, all talk on the standard error.
-Exit codes: 0 done, 1 failed, 2 usage, 3 what is installed differs from what
-was asked.
-"""
-
-
-def program() -> click.Group:
-    """Return the program as click's tree of commands."""
-    top = Commands(NAME, COMMANDS, TEXT)
-    version = click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
-    version(top)
-    top.add_command(Commands("config", CONFIG_COMMANDS, "Look at the configuration."))
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit code; ``argv`` are the words after its name."""
-    words = sys.argv[1:] if argv is None else list(argv)
-    try:
-        code = program().main(words, prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
-    except KumaNetError as error:
-        say_error(error)
-        return error.exit_code
-    except click.ClickException as error:
-        say(error.format_message())
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        say("interrupted")
-        return FAILED
-    except BrokenPipeError:
-        return FAILED
-    return code if isinstance(code, int) else 0
+    """Run the program and return its exit code.
+
+    ``argv`` are the words after the program's name; without it the process's own are taken and
+    the process ends here if it was started as this program.
+    """
+    from kuma_net.cli.ending import is_program, leave
+
+    ours = argv is None and is_program(NAME)
+    if ours:
+        import gc
+
+        gc.disable()
+    from kuma_net.cli.program import run
+
+    code = run(sys.argv[1:] if argv is None else list(argv))
+    if ours:
+        leave(code)
+    return code

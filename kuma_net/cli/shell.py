@@ -17,7 +17,7 @@ NAME, VARIABLE = "kuma-net", "_KUMA_NET_COMPLETE"
 
 def completion_command(arguments: Arguments, shell: str) -> int:
     """Print the script for bash, zsh or fish."""
-    from kuma_net.cli.main import program
+    from kuma_net.cli.program import program
 
     refuse(list(arguments.violations))
     kind = get_completion_class(shell)

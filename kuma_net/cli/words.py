@@ -32,7 +32,8 @@ def install_result(report: InstallReport) -> str:
 
 def install_talk(report: InstallReport) -> tuple[str, ...]:
     """Return why this backend, the notes, child processes if any, and what is to be confirmed."""
-    lines = [f"backend {report.backend}: {report.reason}", *report.notes]
+    backend = f"backend {report.backend}: {report.reason}"
+    lines = [f"this would be {backend}" if report.text else backend, *report.notes]
     if report.processes:
         lines.append(f"{_count(report.processes, 'other program')} had to be started")
     if report.confirm_within:
