@@ -4,8 +4,9 @@ Distributions call them ``iptables-nft-restore`` and ``iptables-legacy-restore``
 also ``iptables-restore``.  The name that says the flavour is believed; a plain name is asked for
 its version, which says ``(nf_tables)`` or ``(legacy)``; before 1.8 it said neither and was legacy.
 
-What a person names (``--iptables-executables``) is taken as it is, if she names all three programs
-of a family: the flavours must not be mixed.
+What a person names (``--iptables-executables``) is taken if she names all three programs of a
+family and they are of the flavour in question: to take rules of the one flavour away, programs
+of the other are of no use.
 """
 
 from __future__ import annotations
@@ -42,32 +43,35 @@ def find_tools(
     """
     program = PROGRAMS[family]
     named = {name: where for name, where in asked if name in {program + role for role in ROLES}}
-    note = ""
-    if len(named) == len(ROLES):
-        return Tools(named[f"{program}-save"], named[f"{program}-restore"])
-    if named:
-        lacking = ", ".join(program + role for role in ROLES if program + role not in named)
-        note = f"--iptables-executables for {family} is passed over, as it lacks {lacking}"
     flavour = kind.removeprefix("iptables-")
-    save, restore = [_find(program, role, flavour, path, run) for role in ROLES[1:]]
+    lacking = [program + role for role in ROLES if program + role not in named]
+    note = f"as it lacks {', '.join(lacking)}" if named else ""
+    if not lacking:
+        tools = Tools(named[f"{program}-save"], named[f"{program}-restore"])
+        if flavour_of(tools.restore, run) == flavour:
+            return tools
+        note = f"as {tools.restore} is not of the {flavour} flavour"
+    if note:
+        note = f"--iptables-executables for {family} is passed over, {note}"
+    save, restore = [find_program(program, role, flavour, path, run) for role in ROLES[1:]]
     return Tools(save, restore, note)
 
 
-def _find(program: str, role: str, flavour: str, path: str, run: Run) -> str:
+def find_program(program: str, role: str, flavour: str, path: str, run: Run) -> str:
     """Return the program by its full name, else by its plain name if that is of the flavour."""
     qualified, plain = f"{program}-{flavour}{role}", f"{program}{role}"
     found = which(qualified, path)
     if found:
         return found
     candidate = which(plain, path)
-    if candidate and _flavour(candidate, run) == flavour:
+    if candidate and flavour_of(candidate, run) == flavour:
         return candidate
     folders = [folder for folder in path.split(":") if folder]
     raise MissingExecutable(qualified, list(dict.fromkeys((*folders, *SYSTEM_FOLDERS))))
 
 
-def _flavour(candidate: str, run: Run) -> str:
-    """Return what a program's version says it is; one that knows no ``--version`` is legacy."""
+def flavour_of(candidate: str, run: Run) -> str:
+    """Return ``nft``, ``legacy`` or ``neither``: before 1.8 a version named no flavour."""
     try:
         said = run([candidate, "--version"], check=False).stdout
     except (CommandError, CommandTimeout, MissingExecutable):

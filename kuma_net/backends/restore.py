@@ -28,6 +28,7 @@ from kuma_net.host.locks import Held
 from kuma_net.netfilter.compare import compare
 from kuma_net.netfilter.contract import contract, restrict
 from kuma_net.netfilter.digest import digest
+from kuma_net.netfilter.ownership import STAMP_CHAIN
 from kuma_net.netfilter.removal_text import render_removal, render_replacement
 from kuma_net.netfilter.ruleset import Ruleset, comment
 from kuma_net.netfilter.saved_text import Saved
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 ORDER = (Family.IPV6, Family.IPV4)
 """The order in which families are written."""
+LONGEST_TALE = 3
+"""Differences that are told; the others are counted."""
 NO_CONFIG = Config()
 NO_ENVIRON: Mapping[str, str] = {}
 OUTSIDE = Outside()
@@ -180,9 +183,11 @@ class Restore:
     def _verify(self, ruleset: Ruleset) -> None:
         after = {family: saved for family, saved in self._look().items() if saved}
         drift = compare(ruleset, _joined(after))
-        told = "; ".join((*str(drift).splitlines(), *_strange(after.values())))
+        told = (*str(drift).splitlines(), *_strange(after.values()))
         if told:
-            raise Unverified(f"after the change {self.kind} lists something else: {told}")
+            shown = "; ".join(told[:LONGEST_TALE])
+            more = f" (and {len(told) - LONGEST_TALE} more)" if len(told) > LONGEST_TALE else ""
+            raise Unverified(f"after the change {self.kind} lists something else: {shown}{more}")
 
     def _put_back(self, before: Seen, failure: BaseException) -> None:
         """Bring back what was there; HostError tells the failure and why this did not work."""
@@ -192,13 +197,7 @@ class Restore:
                 if family not in now or _bare(now).get(family) == _bare(before).get(family):
                     continue
                 old = before.get(family)
-                if old:
-                    text = render_replacement(
-                        now[family], old.ruleset, stamp=old.stamp, comments=_speaks(old.ruleset)
-                    )
-                else:
-                    text = render_removal(now[family])
-                self._iptables.restore(family, text)
+                self._iptables.restore(family, _way_back(now[family], old))
         except HostError as problem:
             told = f"{failure}; what was there before could not be put back: {problem}"
             raise HostError(told) from failure
@@ -240,6 +239,15 @@ class Restore:
 
 def _nothing(family: Family) -> Saved:
     return Saved(family, Ruleset((family,), (), ()))
+
+
+def _way_back(now: Saved, old: Saved | None) -> str:
+    """Return the text that leads from what is there to what was."""
+    if old is None:
+        return render_removal(now)
+    stamped = ("nat", STAMP_CHAIN) in old.chains
+    stamp = old.stamp or ("unknown" if stamped else "")  # without comments it is not written
+    return render_replacement(now, old.ruleset, stamp=stamp, comments=_speaks(old.ruleset))
 
 
 def _joined(seen: Seen) -> Ruleset:
