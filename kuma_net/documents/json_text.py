@@ -55,13 +55,14 @@ def _no_constant(name: str) -> Plain:
 def _depth(value: Plain) -> int:
     """Return how deep a value is nested, without recursing."""
     depth = 0
-    level: list[Plain] = [value]
+    level = [value]
     while level:
         depth += 1
-        deeper: list[Plain] = []
-        for one in level:
-            inner = list(one.values()) if isinstance(one, dict) else one
-            if isinstance(inner, list):
-                deeper += [item for item in inner if isinstance(item, dict | list)]
-        level = deeper
+        inner = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+        level = [item for item in inner if isinstance(item, dict | list)]
     return depth

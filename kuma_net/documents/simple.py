@@ -49,9 +49,7 @@ def read_simple(text: str) -> Plain:
         return None
     if lead:
         raise NotSimple
-    value, at = _mapping(lines, at, 0, 0)
-    if at < len(lines):
-        raise NotSimple
+    value, _ = _mapping(lines, at, 0, 0)
     return value
 
 

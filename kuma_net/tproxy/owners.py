@@ -54,7 +54,10 @@ def parse_rule_ports(text: str) -> PortSet:
         return PortSet.ALL
     if ports.isascii() and ports.isdigit() and len(ports) < 5:  # noqa: PLR2004 - below any bound
         return PortSet(((int(ports), int(ports)),))
-    return PortSet.parse(ports)
+    found = PortSet.parse(ports)
+    if not found:
+        raise Malformed(text, "names no port", "write ports, or * for every port")
+    return found
 
 
 def parse_rule_head(head: str) -> tuple[tuple[L4Proto, ...], PortSet]:

@@ -318,11 +318,9 @@ def _text(value: object) -> str | None:
     """Return a scalar of a document as the text that it was; None for lists and mappings."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return value
     if value is None:
         return ""
-    return str(value) if isinstance(value, int | float) else None
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _shown(value: object) -> str:

@@ -84,6 +84,7 @@ def test_semicolons_divide_rules_and_empty_ones_between_are_dropped() -> None:
         ("65536:1", "'65536': no such port"),
         ("1-65536:1", "'65536': no such port"),
         ("5-3:1", "write 3-5"),
+        (",:1", "',': names no port; write ports, or * for every port"),
         ("http:1", "'http': not a port"),
         ("sctp:22:1", "'sctp': no such protocol; write tcp, udp, or * for both"),
         ("tcp,sctp:22:1", "no such protocol"),

@@ -129,6 +129,20 @@ def test_programs_are_merged_name_by_name() -> None:
     )
 
 
+def test_what_a_program_sets_wins_over_everything() -> None:
+    overrides = {"wait": 9, "redirect.inbound.excludePorts": [80, "443"], "verbose": True}
+    loaded = load(Sources(flags=(("--wait", "5"),), overrides=overrides))
+    assert loaded.config.wait == 9
+    assert loaded.config.redirect.inbound.exclude_ports == PortSet.of(80, 443)
+    assert loaded.config.source_of("wait") == "override"
+    with pytest.raises(ConfigError) as caught:
+        load(Sources(overrides={"wiat": 9, "verbose": "maybe"}))
+    assert str(caught.value).splitlines() == [
+        "wiat (from override): unknown key; did you mean wait?",
+        "verbose: 'maybe' (from override): not a boolean; write true or false",
+    ]
+
+
 # --- spellings --------------------------------------------------------------------------------
 
 
