@@ -130,6 +130,27 @@ class Lab:
         self.remote.sysctl("net.ipv6.ip_nonlocal_bind", "1")
 
 
+def quiet_host() -> Host:
+    """Return a host that sends nothing by itself, so that counters stand still.
+
+    Its one link has addresses and stays down: up, it would announce its groups (MLD, RFC 3810).
+    """
+    host = Host("quiet")
+    try:
+        host.call(_address_quiet)
+    except BaseException:
+        host.stop()
+        raise
+    return host
+
+
+def _address_quiet() -> None:
+    with IPRoute() as routes:
+        routes.link("add", ifname="eth0", kind="bridge")
+        _address(routes, "eth0", "self", state="down")
+        routes.link("set", index=1, state="up")
+
+
 def link_app(remote: int, guest: int) -> None:
     """Make the links of the application's host; pids say where their other ends go."""
     with IPRoute() as routes:
@@ -178,10 +199,10 @@ def _index(routes: IPRoute, name: str) -> int:
     return found
 
 
-def _address(routes: IPRoute, link: str, name: str) -> None:
+def _address(routes: IPRoute, link: str, name: str, state: str = "up") -> None:
     """Give a link the two addresses of that name (/24 and /64) and bring it up."""
     index = _index(routes, link)
-    routes.link("set", index=index, state="up")
+    routes.link("set", index=index, state=state)
     for address in ADDRESSES[name]:
         v6 = ":" in address
         flags = {"flags": _NODAD} if v6 else {}
