@@ -62,6 +62,12 @@ def has_ipv6_address() -> bool:
     return any(found.address not in {LOCALHOST, PASSTHROUGH} for found in ipv6_addresses())
 
 
+def has_passthrough_address() -> bool:
+    """Whether ``::6`` is on the loopback interface, whoever put it there; raises NetlinkError."""
+    places = [(found.index, found.address) for found in ipv6_addresses()]
+    return (INDEX, PASSTHROUGH) in places
+
+
 def add_passthrough_address() -> bool:
     """Put ``::6/128`` on the loopback interface; True when it was not there.
 

@@ -121,7 +121,20 @@ def _ipv6(config: Config) -> tuple[bool, str]:
         found = loopback.has_ipv6_address()
     except NetlinkError as refused:
         return False, str(refused)
-    return found, "" if found else "no interface has an IPv6 address besides ::1"
+    if not found:
+        return False, "no interface has an IPv6 address besides ::1"
+    if _switched_off(_loopback()):
+        return False, "it is switched off on the loopback interface (disable_ipv6)"
+    return True, ""
+
+
+def _switched_off(interface: str) -> bool:
+    """Whether addresses of IPv6 are refused on an interface (ip-sysctl: ``disable_ipv6``)."""
+    try:
+        with open(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6", "rb") as setting:  # noqa: PTH123 - lean
+            return setting.read().strip() == b"1"
+    except OSError:
+        return False
 
 
 def _docker(config: Config, *, own_table: bool) -> tuple[Family, ...]:
