@@ -22,6 +22,7 @@ def dry_run(wished: Wish, request: Request) -> InstallReport:
         reason=wished.choice.reason,
         families=wished.ruleset.families,
         notes=wished.notes,
+        details=wished.details,
         text=restore_texts(wished, stamped=kind != "nftables") if restore else nft_text(wished),
     )
 

@@ -87,9 +87,10 @@ def carry_out(wished: Wish, world: World) -> InstallReport:
         backend=kind,
         reason=wished.choice.reason,
         families=applied.families,
-        changed=applied.changed or bool(swept.removed),
+        changed=applied.changed or added or bool(swept.removed),
         processes=applied.processes + swept.processes,
         notes=notes,
+        details=wished.details,
     )
 
 

@@ -32,7 +32,7 @@ def plan(config: Config | None, world: World, request: Request) -> PlanReport:
         wished.choice.kind,
         wished.choice.reason,
         wished.ruleset.families,
-        differences(wished.ruleset, ours, held),
+        differences(wished.ruleset, ours, held, world),
         wished.notes,
     )
 

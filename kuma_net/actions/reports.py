@@ -26,7 +26,8 @@ class InstallReport(Record):
 
     ``reason`` says why this backend.  ``changed``: something was sent to the kernel.  ``text``
     is the ruleset as text in a dry run, else empty.  ``confirm_within``: seconds after which
-    the change is rolled back unless confirmed, 0 for never.
+    the change is rolled back unless confirmed, 0 for never.  ``details`` are for whoever asks
+    for more.
     """
 
     backend: Kind
@@ -37,6 +38,7 @@ class InstallReport(Record):
     notes: tuple[str, ...] = ()
     text: str = ""
     confirm_within: float = 0.0
+    details: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -45,9 +47,14 @@ class InstallReport(Record):
 
 
 class UninstallReport(Record):
-    """What ``uninstall`` took away (or would): ``removed`` has one clause for each thing."""
+    """What ``uninstall`` did, or in a dry run would do.
+
+    ``removed`` names each thing that was taken away; ``resolv_conf``: /etc/resolv.conf was
+    restored from kumactl's backup.
+    """
 
     removed: tuple[str, ...]
+    resolv_conf: bool = False
     processes: int = 0
     notes: tuple[str, ...] = ()
     dry_run: bool = False

@@ -28,6 +28,7 @@ UNJUDGED = (
     "no options were given, so this compares the rules with their own digest; whether they are "
     "what somebody wants now is not judged: give the options of install to ask that"
 )
+NO_ADDRESS = "missing: ::6/128 on the loopback interface, which the sidecar needs for IPv6"
 NO_STAMP = "who installed these rules, and from what, cannot be told: their stamp is missing"
 
 
@@ -54,24 +55,25 @@ def status(config: Config | None, world: World, request: Request) -> StatusRepor
     held = holdings(world, config or Config())
     pending = world.ask_watcher("status")
     seconds = pending.seconds if pending else None
-    report = _by_digest(held) if config is None else _as_asked(held, config, world, request)
-    notes = (*report.notes, *_several(held), *_address(held))
+    report = _by_digest(held, world) if config is None else _as_asked(held, config, world, request)
+    notes = (*report.notes, *_several(held))
     return report.replace(notes=notes, pending=seconds)
 
 
-def _by_digest(held: tuple[Holding, ...]) -> StatusReport:
+def _by_digest(held: tuple[Holding, ...], world: World) -> StatusReport:
     if not held:
         return StatusReport(None, "", "", (), (), "nothing")
     report = _described(held[0])
     installed = held[0].installed
     if installed.stamp is None:
         return report.replace(verdict="changed", notes=(NO_STAMP,))
-    drift = installed.strange
+    drift = (*installed.strange, *_lacks_address(installed.ruleset, world))
     if digest(installed.ruleset) != installed.stamp.rules:
         drift = ("the rules do not have the digest that their stamp says", *drift)
-    return report.replace(
-        verdict="changed" if drift else "untouched", drift=drift, notes=(UNJUDGED,)
-    )
+    verdict = "changed" if drift else "untouched"
+    ipv6 = Family.IPV6 in installed.ruleset.families
+    notes = (UNJUDGED,) if ipv6 else (UNJUDGED, "IPv6 is not captured")
+    return report.replace(verdict=verdict, drift=drift, notes=notes)
 
 
 def _as_asked(
@@ -79,7 +81,7 @@ def _as_asked(
 ) -> StatusReport:
     wished = wish(config, world, request)
     ours = next((one for one in held if one.kind == wished.choice.kind), None)
-    drift = differences(wished.ruleset, ours, held)
+    drift = differences(wished.ruleset, ours, held, world)
     if not held:
         empty = StatusReport(None, "", "", (), (), "differs")
         return empty.replace(drift=drift, notes=wished.notes)
@@ -88,7 +90,9 @@ def _as_asked(
     return report.replace(verdict=verdict, drift=drift, notes=wished.notes)
 
 
-def differences(asked: Ruleset, ours: Holding | None, held: tuple[Holding, ...]) -> tuple[str, ...]:
+def differences(
+    asked: Ruleset, ours: Holding | None, held: tuple[Holding, ...], world: World
+) -> tuple[str, ...]:
     """Return what ``install`` would change, a line each."""
     lines: list[str] = []
     if ours is None:
@@ -99,6 +103,7 @@ def differences(asked: Ruleset, ours: Holding | None, held: tuple[Holding, ...])
         lines += ours.installed.strange
         if ours.installed.stamp is None:
             lines.append(NO_STAMP)
+    lines += _lacks_address(asked, world)
     lines += [
         f"not asked for: the rules put there by {one.kind}" for one in held if one is not ours
     ]
@@ -133,7 +138,7 @@ def _several(held: tuple[Holding, ...]) -> tuple[str, ...]:
     return tuple(f"there are rules put there by {one.kind} too" for one in held[1:])
 
 
-def _address(held: tuple[Holding, ...]) -> tuple[str, ...]:
-    if held and Family.IPV6 not in held[0].installed.ruleset.families:
-        return ("IPv6 is not captured",)
-    return ()
+def _lacks_address(ruleset: Ruleset, world: World) -> tuple[str, ...]:
+    """Say that ``::6`` is missing where rules for IPv6 need it; lo going down loses it."""
+    needed = Family.IPV6 in ruleset.families
+    return (NO_ADDRESS,) if needed and not world.has_address() else ()

@@ -19,12 +19,20 @@ class Swept(Record):
     notes: tuple[str, ...] = ()
 
 
-def sweep(world: World, config: Config, keep: Kind | None = None) -> Swept:
-    """Remove our rules from every backend's place but ``keep``'s; raises HostError."""
+def sweep(
+    world: World, config: Config, keep: Kind | None = None, *, pretend: bool = False
+) -> Swept:
+    """Remove our rules from every backend's place but ``keep``'s; raises HostError.
+
+    ``pretend``: only tell what would be removed.
+    """
     removed: list[str] = []
     notes: list[str] = []
     processes = 0
     for kind in world.holders(besides=keep):
+        if pretend:
+            removed.append(f"the rules put there by {kind}")
+            continue
         applied = world.backend(kind, config).remove()
         processes += applied.processes
         notes += applied.notes

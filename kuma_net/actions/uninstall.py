@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from kuma_net.tproxy.config import Config
 
 ADDRESS = "::6/128 on the loopback interface"
-RESOLV_CONF = "/etc/resolv.conf.kuma-backup, put back to /etc/resolv.conf"
-FIREWALLD = "our rules in /etc/firewalld/direct.xml"
+FIREWALLD = "the rules that firewalld keeps in /etc/firewalld/direct.xml"
 
 
 class PartlyUninstalled(HostError):
@@ -35,36 +34,36 @@ class PartlyUninstalled(HostError):
 
 
 def uninstall(config: Config, world: World, request: Request) -> UninstallReport:
-    """Do it, or with ``config.dry_run`` tell what would be taken away.
+    """Do it, or with ``config.dry_run`` tell what would be done.
 
     Raises PermissionDenied before anything is touched, and PartlyUninstalled.
     """
     if not world.kernel().net_admin:
         raise PermissionDenied("CAP_NET_ADMIN", "looking for rules and removing them")
-    if config.dry_run:
-        held = tuple(f"the rules put there by {kind}" for kind in world.holders())
-        return UninstallReport(held, dry_run=True)
+    pretend = config.dry_run
     problems: list[str] = []
 
-    def attempt(step: Callable[[], bool]) -> bool:
+    def attempt(step: Callable[..., bool]) -> bool:
         try:
-            return step()
+            return step(pretend=pretend)
         except HostError as problem:
             problems.append(str(problem))
             return False
 
     swept = Swept()
     try:
-        swept = sweep(world, config)
+        swept = sweep(world, config, pretend=pretend)
     except HostError as problem:
         problems.append(str(problem))
     removed = list(swept.removed)
     removed += [ADDRESS] * attempt(world.remove_address)
+    restored = False
     if not request.elsewhere:
         removed += [FIREWALLD] * attempt(world.unstore_firewalld)
-        removed += [RESOLV_CONF] * attempt(world.restore_resolv_conf)
-    report = UninstallReport(tuple(removed), swept.processes, swept.notes)
+        restored = attempt(world.restore_resolv_conf)
+    report = UninstallReport(tuple(removed), restored, swept.processes, swept.notes, pretend)
     if problems:
         raise PartlyUninstalled(report, tuple(problems))
-    world.ask_watcher("supersede")
+    if not pretend:
+        world.ask_watcher("supersede")
     return report

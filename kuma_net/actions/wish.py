@@ -69,6 +69,18 @@ class Wish(Record):
         """What a person should know: what the plan left out, and the session's port."""
         return self.plan.notes + _session_note(self.plan)
 
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What was found on the way and decided everything."""
+        account, dns = self.facts.account, self.plan.dns
+        servers = " ".join(str(server) for server in dns.servers) if dns else ""
+        return (
+            f"the sidecar runs as user id {self.plan.uid}: {account.found_by if account else ''}",
+            f"the loopback interface is {self.facts.loopback}",
+            *([f"DNS is captured to {servers or 'every server'}"] if dns else []),
+            f"stamp: {self.stamp}",
+        )
+
 
 def wish(config: Config, world: World, request: Request) -> Wish:
     """Return what ``config`` asks of ``world``; raises ConfigError, NoBackend and HostError."""
@@ -95,7 +107,13 @@ def _complete(config: Config, choice: Choice, facts: HostFacts, *, may_change: b
 
 
 def _session_note(drawn: Plan) -> tuple[str, ...]:
-    if not drawn.session_ports or not drawn.config.redirect.inbound.enabled:
+    inbound = drawn.config.redirect.inbound
+    ports = [first for first, _ in drawn.session_ports]
+    if inbound.include_ports:
+        captured = any(port in inbound.include_ports for port in ports)
+    else:
+        captured = any(port not in inbound.exclude_ports for port in ports)
+    if not inbound.enabled or not captured:
         return ()
     port = f"port {drawn.session_ports} of your SSH session"
     return (f"{port} is left out of inbound capture (--capture-ssh captures it)",)

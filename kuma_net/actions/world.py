@@ -45,19 +45,25 @@ if TYPE_CHECKING:
         def holders(self, besides: Kind | None = None) -> tuple[Kind, ...]:
             """Return who else holds rules of ours, or kumactl's; starts no process."""
 
+        def has_address(self) -> bool:
+            """Whether ``::6/128`` is on the loopback interface."""
+
         def add_address(self) -> bool:
             """Put ``::6/128`` on the loopback interface; False when it was there."""
 
-        def remove_address(self) -> bool:
-            """Take ``::6/128`` away if we had put it there; False when not."""
+        def remove_address(self, *, pretend: bool = False) -> bool:
+            """Take ``::6/128`` away if we had put it there; False when not.
 
-        def restore_resolv_conf(self) -> bool:
+            ``pretend``, here and below: only say whether there is anything to do.
+            """
+
+        def restore_resolv_conf(self, *, pretend: bool = False) -> bool:
             """Put kumactl's backup of resolv.conf back; False when there is none."""
 
         def store_firewalld(self, texts: dict[Family, str]) -> bool:
             """Keep rules in firewalld's direct.xml; False when they were there."""
 
-        def unstore_firewalld(self) -> bool:
+        def unstore_firewalld(self, *, pretend: bool = False) -> bool:
             """Take our rules out of direct.xml; False when there were none."""
 
         def create_account(self) -> Account | None:
@@ -139,24 +145,30 @@ class Machine:
         with NetlinkSocket() as kernel:
             return tuple(kind for kind in holders(kernel) if kind != besides)
 
+    def has_address(self) -> bool:
+        """See ``host.loopback``."""
+        from kuma_net.host.loopback import has_passthrough_address
+
+        return has_passthrough_address()
+
     def add_address(self) -> bool:
         """See ``host.loopback``."""
         from kuma_net.host.loopback import add_passthrough_address
 
         return add_passthrough_address()
 
-    def remove_address(self) -> bool:
+    def remove_address(self, *, pretend: bool = False) -> bool:
         """See ``host.loopback``."""
         from kuma_net.host.loopback import remove_passthrough_address
 
-        return remove_passthrough_address()
+        return remove_passthrough_address(pretend=pretend)
 
-    def restore_resolv_conf(self) -> bool:
+    def restore_resolv_conf(self, *, pretend: bool = False) -> bool:
         """See ``host.resolv``."""
         from kuma_net.host.resolv import BACKUP, restore_backup
 
         try:
-            return restore_backup()
+            return restore_backup(pretend=pretend)
         except OSError as problem:
             raise HostError(f"{BACKUP} cannot be put back: {problem.strerror}") from problem
 
@@ -166,11 +178,11 @@ class Machine:
 
         return store(texts)
 
-    def unstore_firewalld(self) -> bool:
+    def unstore_firewalld(self, *, pretend: bool = False) -> bool:
         """See ``host.firewalld``."""
         from kuma_net.host.firewalld import unstore
 
-        return unstore()
+        return unstore(pretend=pretend)
 
     def create_account(self) -> Account | None:
         """See ``host.accounts``."""

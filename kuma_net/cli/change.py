@@ -40,7 +40,7 @@ def install_command(arguments: Arguments, form: DryRunForm = "backend") -> int:
     loaded = load(gather(arguments.replace(violations=tuple(violations)), environ))
     say(*loaded.notes)
     report = inside(place, lambda world: install(loaded.config, world, request))
-    say(*install_talk(report))
+    say(*install_talk(report, verbose=loaded.config.verbose))
     if arguments.switched("--json"):
         from kuma_net.cli.json_text import json_text
 
@@ -62,6 +62,7 @@ def uninstall_command(arguments: Arguments) -> int:
         Violation(flag, text, COMMAND_LINE, "has no effect on uninstall", "leave it out")
         for flag, text in arguments.options
         if flag not in WITHOUT_CONFIGURATION
+        and all(flag != violation.path for violation in arguments.violations)
     ]
     refuse(violations)
     config = load(Sources(flags=arguments.options)).config
@@ -75,7 +76,7 @@ def uninstall_command(arguments: Arguments) -> int:
         from kuma_net.cli.json_text import json_text
 
         sys.stdout.write(json_text(report))
-    elif report.removed or not failed:
+    elif report.removed or report.resolv_conf or not failed:
         sys.stdout.write(uninstall_result(report))
     if failed:
         raise failed

@@ -30,10 +30,12 @@ def install_result(report: InstallReport) -> str:
     return f"{done} ({families_text(report.families)}, backend {report.backend})\n"
 
 
-def install_talk(report: InstallReport) -> tuple[str, ...]:
+def install_talk(report: InstallReport, *, verbose: bool = False) -> tuple[str, ...]:
     """Return why this backend, the notes, child processes if any, and what is to be confirmed."""
     backend = f"backend {report.backend}: {report.reason}"
     lines = [f"this would be {backend}" if report.text else backend, *report.notes]
+    if verbose:
+        lines += report.details
     if report.processes:
         lines.append(f"{_count(report.processes, 'other program')} had to be started")
     if report.confirm_within:
@@ -42,12 +44,16 @@ def install_talk(report: InstallReport) -> tuple[str, ...]:
     return tuple(lines)
 
 
+REMOVED = ("removed", "restored")
+
+
 def uninstall_result(report: UninstallReport) -> str:
-    """Return one line for each thing taken away."""
-    if not report.removed:
-        return "nothing to do: nothing is installed\n"
-    verb = "would remove" if report.dry_run else "removed"
-    return "".join([f"{verb} {what}\n" for what in report.removed])
+    """Return one line for each thing taken away, and for what was put back."""
+    remove, restore = ("would remove", "would restore") if report.dry_run else REMOVED
+    lines = [f"{remove} {what}\n" for what in report.removed]
+    if report.resolv_conf:
+        lines.append(f"{restore} /etc/resolv.conf from /etc/resolv.conf.kuma-backup\n")
+    return "".join(lines) or "nothing to do: nothing is installed\n"
 
 
 def uninstall_talk(report: UninstallReport) -> tuple[str, ...]:

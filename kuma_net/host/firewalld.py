@@ -160,12 +160,16 @@ def store(texts: Mapping[Family, str], path: str = DIRECT_XML) -> bool:
     return True
 
 
-def unstore(path: str = DIRECT_XML) -> bool:
-    """Take our rules out of ``direct.xml``; False when it has none.  Raises HostError."""
+def unstore(path: str = DIRECT_XML, *, pretend: bool = False) -> bool:
+    """Take our rules out of ``direct.xml``; False when it has none.
+
+    ``pretend``: only say whether it has any.  Raises HostError.
+    """
     present = _read(path)
     if CHAIN_PREFIX not in present and COMMENT_PREFIX not in present:
         return False
-    _write(path, remove(present))
+    if not pretend:
+        _write(path, remove(present))
     return True
 
 

@@ -85,17 +85,17 @@ def add_passthrough_address() -> bool:
     return True
 
 
-def remove_passthrough_address() -> bool:
+def remove_passthrough_address(*, pretend: bool = False) -> bool:
     """Take ``::6/128`` off the loopback interface if it is ours; True when it was.
 
-    Raises NetlinkError and PermissionDenied.
+    ``pretend``: only say whether it is.  Raises NetlinkError and PermissionDenied.
     """
     ours = [
         found
         for found in ipv6_addresses()
         if (found.index, found.address, found.metric) == (INDEX, PASSTHROUGH, MARK)
     ]
-    for found in ours:
+    for found in () if pretend else ours:
         with NetlinkSocket(ROUTE, CHANGE) as kernel:
             kernel.commit([Request(route.DELADDR, 0, route.address_body(found), PLACE)])
     return bool(ours)

@@ -45,8 +45,10 @@ def read(path: str = RESOLV_CONF) -> DnsServers:
         return DnsServers(path, (), problem.strerror or str(problem))
 
 
-def restore_backup(backup: str = BACKUP, path: str = RESOLV_CONF) -> bool:
+def restore_backup(backup: str = BACKUP, path: str = RESOLV_CONF, *, pretend: bool = False) -> bool:
     """Write the backup, if there is one, back over resolv.conf and remove it; True if done.
+
+    ``pretend``: only say whether there is one.
 
     The contents are written into the file that is there, not renamed over it: in a container
     resolv.conf is a bind mount, which rename(2) refuses.  Raises OSError; the backup is
@@ -59,6 +61,8 @@ def restore_backup(backup: str = BACKUP, path: str = RESOLV_CONF) -> bool:
             contents = kept.read()
     except FileNotFoundError:
         return False
+    if pretend:
+        return True
     with open(path, "wb") as resolv:  # noqa: PTH123 - lean
         resolv.write(contents)
         resolv.flush()
