@@ -92,7 +92,8 @@ class Drift(Record):
 
 def compare(asked: Ruleset, found: Ruleset) -> Drift:
     """Return how ``found`` differs from ``asked``; rules are compared for families in both."""
-    if not any(rule.why or rule.setting for _, rule in found.rules()):
+    told = [rule.why or rule.setting for _, rule in found.rules()]
+    if told and not any(told):
         asked = without_reasons(asked)
     common = tuple(family for family in asked.families if family in found.families)
     missing = tuple(family for family in asked.families if family not in found.families)

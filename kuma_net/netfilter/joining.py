@@ -152,15 +152,12 @@ def settled(listed: Rules) -> Rules:
     return tuple(joined)
 
 
-def _settle(run: Rules) -> Rules:
-    for _ in range(ROUNDS):
-        joined = [row for rule in run for row in rows(rule, whole_boxes=True)]
-        for dimension in _DIMENSIONS:
-            joined = _along(dimension, joined)
-        if tuple(joined) == run:
-            break
-        run = tuple(joined)
-    return run
+def _settle(run: Rules, rounds: int = ROUNDS) -> Rules:
+    apart = [row for rule in run for row in rows(rule, whole_boxes=True)]
+    for dimension in _DIMENSIONS:
+        apart = _along(dimension, apart)
+    joined = tuple(apart)
+    return joined if joined == run or not rounds else _settle(joined, rounds - 1)
 
 
 def _along(dimension: Dimension, listed: list[Rule]) -> list[Rule]:
