@@ -51,5 +51,6 @@ def _fields(record: Record) -> tuple[str, ...]:
 
 def _rules(
     rules: tuple[OwnerExclusion, ...],
-) -> list[tuple[int, tuple[tuple[int, int], ...], tuple[int, int]]]:
-    return [(sum(p.number for p in r.protocols), r.ports.intervals, r.ids) for r in rules]
+) -> list[tuple[int, int, tuple[tuple[int, int], ...], tuple[int, int]]]:
+    """Return rules as numbers: first protocol, how many protocols, ports, ids."""
+    return [(r.protocols[0].number, len(r.protocols), r.ports.intervals, r.ids) for r in rules]

@@ -6,8 +6,8 @@ without owner from it, which switches all capture off), ids go to 4294967294 (Ku
 rules in one text, because a rule may hold a comma list of ports.
 
 Thousands of rules are read while a container waits to start: what stands before the ids is
-remembered, since most rules share it, and the usual spellings are recognised before anything is
-taken apart (10,000 rules in some 20 ms; 35 when no two share their ports).
+remembered, since most rules share it, and lists whose rules all look alike are read by columns
+(10,000 in some 8 ms; 20 to 40 rule by rule).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from kuma_net.tproxy.config import OwnerExclusion
 from kuma_net.values import (
     HIGHEST_ID,
+    HIGHEST_PORT,
     L4_PROTOS,
     L4Proto,
     Malformed,
@@ -88,28 +89,58 @@ def parse_rule_ids(text: str, rule: str) -> tuple[int, int]:
 
 def read_rules(texts: Sequence[str], bad: Bad) -> tuple[OwnerExclusion, ...]:
     """Read rules ``[PROTO:][PORTS:]IDS``, several in one text divided by ``;``."""
-    rules: list[OwnerExclusion] = []
+    plain = _read_plain(texts)
+    if plain is not None:
+        return plain
     heads: dict[str, tuple[tuple[L4Proto, ...], PortSet]] = {}
+    columns: tuple[list[tuple[L4Proto, ...]], list[PortSet], list[tuple[int, int]]] = [], [], []
     for position, text in enumerate(texts):
-        pieces: tuple[str, ...] = (text,)
+        pieces = [text]
         if ";" in text:
-            pieces = tuple([piece for piece in text.split(";") if piece.strip()] or [""])
+            pieces = [piece for piece in text.split(";") if piece.strip()] or [""]
         for rule in pieces:
             head, _, ids_text = rule.rpartition(":")
             try:
                 known = heads.get(head)
                 if known is None:
                     known = heads[head] = parse_rule_head(head)
-                if ids_text.isdigit() and ids_text.isascii() and len(ids_text) < 10:  # noqa: PLR2004 - below the bound
-                    only = int(ids_text)
-                    ids = (only, only)
-                else:
-                    ids = parse_rule_ids(ids_text, rule)
+                ids = parse_rule_ids(ids_text, rule)
             except Malformed as error:
                 bad.append((position, of_item(error, rule)))
             else:
-                rules.append(OwnerExclusion(known[0], known[1], ids))
-    return tuple(rules)
+                columns[0].append(known[0])
+                columns[1].append(known[1])
+                columns[2].append(ids)
+    return tuple(OwnerExclusion.of_columns(*columns))
+
+
+def _read_plain(texts: Sequence[str]) -> tuple[OwnerExclusion, ...] | None:
+    """Read rules that all look like ``tcp:443:1234``; None when one looks otherwise.
+
+    Long lists are made by programs and look alike: column by column they take a quarter of the
+    time that they take rule by rule.
+    """
+    parts = [text.split(":") for text in texts]
+    if {len(part) for part in parts} != {3}:
+        return None
+    protos, ports, ids = zip(*parts, strict=True)
+    digits = "".join(ports + ids)
+    if not (set(protos) <= PROTOCOLS.keys() and digits.isdigit() and digits.isascii()):
+        return None
+    if max(map(len, ports)) > 5 or max(map(len, ids)) > 9 or "" in ports or "" in ids:  # noqa: PLR2004 - more digits want a closer look
+        return None
+    several = dict.fromkeys(ports)
+    numbers = [int(port) for port in several]
+    if max(numbers) > HIGHEST_PORT:
+        return None
+    known = dict(zip(several, PortSet.of_columns([((n, n),) for n in numbers]), strict=True))
+    return tuple(
+        OwnerExclusion.of_columns(
+            [PROTOCOLS[proto] for proto in protos],
+            [known[port] for port in ports],
+            [(number, number) for number in map(int, ids)],
+        )
+    )
 
 
 def of_item(error: Malformed, item: str) -> Malformed:

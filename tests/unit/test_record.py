@@ -129,3 +129,15 @@ def test_a_record_may_check_itself() -> None:
     assert Positive(1).amount == 1
     with pytest.raises(ValueError, match="-1"):
         Positive(-1)
+
+
+def test_many_records_are_made_from_columns() -> None:
+    assert Point.of_columns([1, 2], (3, 4)) == [Point(1, 3), Point(2, 4)]
+    assert Named.of_columns([1], [2], ["here"])[0].note == "here"
+    assert Point.of_columns([], []) == []
+
+
+def test_columns_must_be_complete_and_of_one_length() -> None:
+    for columns in (([1],), ([1], [2, 3]), ([1], [2], [3])):
+        with pytest.raises(ValueError, match="Point takes 2 columns of one length"):
+            Point.of_columns(*columns)

@@ -82,6 +82,7 @@ def test_semicolons_divide_rules_and_empty_ones_between_are_dropped() -> None:
         ("22:root", "not a user or group id"),
         ("22:²", "not a user or group id"),
         ("65536:1", "'65536': no such port"),
+        ("tcp:70000:1", "'70000': no such port"),
         ("1-65536:1", "'65536': no such port"),
         ("5-3:1", "write 3-5"),
         (",:1", "',': names no port; write ports, or * for every port"),
@@ -100,6 +101,32 @@ def test_every_bad_rule_is_told_with_its_position() -> None:
     bad: list[tuple[int, Malformed]] = []
     assert read_rules(["1", "x", "2;y;3", "4"], bad) == read("1", "2", "3", "4")
     assert [(position, error.piece) for position, error in bad] == [(1, "x"), (2, "y")]
+
+
+plain = st.one_of(
+    st.tuples(
+        st.sampled_from(("tcp", "udp", "*", "")),
+        st.one_of(st.integers(0, 70_000).map(str), st.just("")),
+        st.one_of(st.integers(0, 2**33).map(str), st.just("")),
+    ).map(":".join),
+    st.sampled_from(("1", "1:2", "tcp:1:2:3", "TCP:1:2", "tcp:1-2:3", "tcp:²:1")),
+)
+
+
+@given(st.lists(plain, max_size=5))
+def test_lists_that_look_alike_are_read_as_one_by_one(texts: list[str]) -> None:
+    together: list[tuple[int, Malformed]] = []
+    found = read_rules(texts, together)
+    apart: list[tuple[int, Malformed]] = []
+    one_by_one: list[OwnerExclusion] = []
+    for position, text in enumerate(texts):
+        bad: list[tuple[int, Malformed]] = []
+        one_by_one += read_rules([f"{text};"], bad)  # a semicolon is not plain
+        apart += [(position, error) for _, error in bad]
+    assert list(found) == one_by_one
+    assert [(position, str(error)) for position, error in together] == [
+        (position, str(error)) for position, error in apart
+    ]
 
 
 @given(st.lists(rules, max_size=4))
