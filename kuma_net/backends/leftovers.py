@@ -74,7 +74,7 @@ def in_nf_tables(kernel: Kernel, places: Iterable[tuple[TableFamily | None, str]
     notes: list[str] = []
     for family in FAMILIES:
         tables = [table for table in TABLES if (family, table) in known]
-        listing = _nft_listing(kernel, family, tables) if tables else None
+        listing = nft_listing(kernel, family, tables) if tables else None
         if listing:
             found = _taken_away(listing, family)
             requests += found.requests
@@ -82,7 +82,7 @@ def in_nf_tables(kernel: Kernel, places: Iterable[tuple[TableFamily | None, str]
     return NftLeftovers(tuple(requests), tuple(notes))
 
 
-def _nft_listing(kernel: Kernel, family: TableFamily, tables: list[str]) -> Listing | None:
+def nft_listing(kernel: Kernel, family: TableFamily, tables: list[str]) -> Listing | None:
     """Return what is in the tables of a family, or None where nothing bears a mark of ours.
 
     Every install has a chain of ours in nat; without one the rules of nat, which may be many,
@@ -104,10 +104,10 @@ def _nft_listing(kernel: Kernel, family: TableFamily, tables: list[str]) -> List
     if not named and not any(RULE_MARK in rule.payload for rule in rules):
         return None
     from kuma_net.netfilter.listing import Listing
-    from kuma_net.netlink.compat import chain_name, read_rule
+    from kuma_net.netlink.compat import made_chain, read_rule
 
     return Listing(
-        tuple((table, chain_name(chain)) for table, chain in chains),
+        tuple((table, name) for table, chain in chains if (name := made_chain(chain))),
         tuple(read_rule(rule, FAMILIES[family]) for rule in rules),
     )
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 TABLE, CHAIN, HANDLE, EXPRESSIONS, USER_DATA = 1, 2, 3, 4, 7
 """NFTA_RULE_*."""
-CHAIN_NAME = 3
-"""NFTA_CHAIN_NAME."""
+CHAIN_NAME, CHAIN_HOOK = 3, 4
+"""NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK."""
 INTERFACES = {"iifname": "-i", "oifname": "-o"}
 ADDRESSES = {
     (Family.IPV4, 12): "-s",
@@ -54,9 +54,10 @@ class _Pending(Record):
     mask: bytes = b""
 
 
-def chain_name(message: Message) -> str:
-    """Return the name of a chain in a listing."""
-    return read_text(body(message)[CHAIN_NAME])
+def made_chain(message: Message) -> str:
+    """Return the name of a chain that somebody made; nothing for one that the kernel enters."""
+    found = body(message)
+    return "" if CHAIN_HOOK in found else read_text(found[CHAIN_NAME])
 
 
 def read_rule(message: Message, family: Family) -> ListedRule:

@@ -35,13 +35,15 @@ HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 EXTENSION_HEADER = 32
 VERDICTS = {-1: "DROP", -2: "ACCEPT", -4: "QUEUE", -5: "RETURN"}
 """-NF_DROP - 1, -NF_ACCEPT - 1, -NF_QUEUE - 1, XT_RETURN."""
-GOTO = 2
-"""IPT_F_GOTO; IP6T_F_GOTO is 4, as 1 is IP6T_F_PROTO."""
 NOT_IN, NOT_OUT, NOT_SOURCE, NOT_DESTINATION, NOT_FRAGMENT, NOT_PROTOCOL = 1, 2, 8, 16, 32, 64
 
 
 class Layout(Record):
-    """Where things are in an entry of one family, in bytes."""
+    """Where things are in an entry of one family, in bytes.
+
+    ``goto`` and ``unread`` are flags: IPT_F_GOTO; IPT_F_FRAG and IP6T_F_TOS, of which no word is
+    made.
+    """
 
     family: Family
     address: int
@@ -51,11 +53,12 @@ class Layout(Record):
     offsets: int
     size: int
     goto: int
+    unread: int
 
 
 LAYOUTS = {
-    Family.IPV4: Layout(Family.IPV4, 4, 80, 82, 83, 88, 112, 2),
-    Family.IPV6: Layout(Family.IPV6, 16, 128, 131, 132, 140, 168, 4),
+    Family.IPV4: Layout(Family.IPV4, 4, 80, 82, 83, 88, 112, 2, 1),
+    Family.IPV6: Layout(Family.IPV6, 16, 128, 131, 132, 140, 168, 4, 2),
 }
 
 
@@ -190,7 +193,8 @@ def _header(entry: bytes, layout: Layout) -> Words:
     if protocol:
         text = PROTOCOLS.get(protocol, str(protocol))
         words += denied(inverted & NOT_PROTOCOL, "-p", text)
-    return words + ((UNKNOWN,) if inverted & NOT_FRAGMENT else ())
+    unread = inverted & NOT_FRAGMENT or entry[layout.flags] & layout.unread
+    return words + ((UNKNOWN,) if unread else ())
 
 
 def _network(address: bytes, mask: bytes, family: Family) -> str:

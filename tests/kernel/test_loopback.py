@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    """A host whose loopback interface is up."""
+    """Make a host whose loopback interface is up."""
     made = Host("host")
     made.run(["ip", "link", "set", "lo", "up"])
     yield made
@@ -66,9 +66,10 @@ def test_only_an_address_that_leads_somewhere_counts_as_ipv6(host: Host) -> None
     assert not host.call(loopback.has_ipv6_address)
     host.call(loopback.add_passthrough_address)
     assert not host.call(loopback.has_ipv6_address)
-    host.run(["ip", "link", "add", "dummy0", "type", "dummy"])
+    host.run(["ip", "link", "add", "near", "type", "veth", "peer", "name", "far"])
     assert not host.call(loopback.has_ipv6_address)
-    host.run(["ip", "link", "set", "dummy0", "up"])
+    for end in ("near", "far"):
+        host.run(["ip", "link", "set", end, "up"])
     assert host.call(loopback.has_ipv6_address), "a link-local address counts"
 
 

@@ -17,7 +17,7 @@ from kuma_net.netfilter.nf_tables import (
     Range,
     Verdict,
 )
-from kuma_net.netlink.compat import chain_name, read_rule
+from kuma_net.netlink.compat import made_chain, read_rule
 from kuma_net.netlink.expressions import encode_expression
 from kuma_net.netlink.message import Message, attribute, nested, number, text
 from kuma_net.values import Family
@@ -64,8 +64,10 @@ def test_a_comment_of_nf_tables_own_counts_as_one() -> None:
     assert found.comment == "kuma/x"
 
 
-def test_a_chain_has_a_name() -> None:
-    assert chain_name(Message(0xA03, 0, 1, bytes(4) + text(1, "nat") + text(3, "X"))) == "X"
+def test_only_a_chain_that_the_kernel_does_not_enter_was_made_by_somebody() -> None:
+    chain = bytes(4) + text(1, "nat") + text(3, "X")
+    assert made_chain(Message(0xA03, 0, 1, chain)) == "X"
+    assert not made_chain(Message(0xA03, 0, 1, chain + nested(4, number(1, 0))))
 
 
 @pytest.mark.parametrize(

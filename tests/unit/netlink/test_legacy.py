@@ -37,7 +37,7 @@ class Asked(Record):
     inbound: bytes = b""
     outbound: bytes = b""
     protocol: int = 0
-    goto: bool = False
+    flags: int = 0
     inverted: int = 0
 
 
@@ -55,7 +55,7 @@ def entry(target: bytes, *matches: bytes, asked: Asked = ANYTHING) -> bytes:
         if name:
             head[place + 32 : place + 32 + length] = b"\xff" * length
     pack_into("=H", head, layout.protocol, asked.protocol)
-    head[layout.flags] = layout.goto if asked.goto else 0
+    head[layout.flags] = asked.flags
     head[layout.inverted] = asked.inverted
     target_at = layout.size + sum(len(match) for match in matches)
     pack_into("=HH", head, layout.offsets, target_at, target_at + len(target))
@@ -123,9 +123,10 @@ BEHIND = len(entry(verdict(ACCEPT)))
         (entry(verdict(-4), asked=Asked(inbound=b"br+", inverted=1)), "! -i br+ -j QUEUE"),
         (entry(verdict(ACCEPT), asked=Asked(protocol=1, inverted=64)), "! -p 1 -j ACCEPT"),
         (entry(verdict(ACCEPT), asked=Asked(inverted=32)), "--unknown -j ACCEPT"),
+        (entry(verdict(ACCEPT), asked=Asked(flags=1)), "--unknown -j ACCEPT"),
         (entry(verdict(ACCEPT), asked=Asked(inverted=8)), "! -s 0.0.0.0/0 -j ACCEPT"),
         (entry(verdict(BEHIND)), ""),
-        (entry(verdict(4000), asked=Asked(goto=True)), "-g --unknown"),
+        (entry(verdict(4000), asked=Asked(flags=2)), "-g --unknown"),
         (entry(verdict(4000)), "-j --unknown"),
         (entry(verdict(-3)), "-j --unknown"),
         (

@@ -1,0 +1,192 @@
+"""Rules that kumactl left behind, in tables of a real kernel: all of them go, nothing else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kuma_net.backends import leftovers
+from kuma_net.backends.restore import Restore
+from kuma_net.host.legacy_tables import read_tables, table_names
+from kuma_net.host.netlink_socket import NetlinkSocket
+from kuma_net.netfilter.listing import read_listing
+from kuma_net.values import BOTH_FAMILIES, Family
+from lab.host import Host
+from lab.kumactl import FOREIGN, KUMACTL, bare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kuma_net.backends.base import Applied, Kind
+    from kuma_net.netfilter.listing import Listing
+    from kuma_net.netfilter.nf_tables import TableFamily
+
+PROGRAMS = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
+ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+KINDS: tuple[Kind, ...] = ("iptables-nft", "iptables-legacy")
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+with_and_without_comments = pytest.mark.parametrize(
+    "texts", [KUMACTL, bare(KUMACTL)], ids=["commented", "bare"]
+)
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Make a host with an empty network namespace."""
+    made = Host("host")
+    yield made
+    made.stop()
+
+
+def load(host: Host, kind: Kind, texts: dict[Family, str]) -> None:
+    flavour = kind.removeprefix("iptables")
+    for family, text in texts.items():
+        host.run([f"{PROGRAMS[family]}{flavour}-restore", "--noflush"], stdin=text)
+
+
+def listing(host: Host, kind: Kind) -> list[str]:
+    """Return chains and rules with their counters, tables that hold nothing left out."""
+    flavour = kind.removeprefix("iptables")
+    lines: list[str] = []
+    for program in PROGRAMS.values():
+        table = ""
+        for line in host.run([f"{program}{flavour}-save", "-c"]).stdout.splitlines():
+            table = line if line.startswith("*") else table
+            if "] -A " in line or " - [" in line:
+                lines.append(f"{program} {table} {line}")
+    return sorted(lines)
+
+
+SPEAK = "import socket; socket.socket(2, 2).sendto(b'x', ('127.0.0.1', 9))"
+"""A packet, so that the counters of foreign rules are not all zero."""
+
+
+def remove_here(kind: Kind) -> Applied:
+    return Restore(kind, environ=ENVIRON).remove()
+
+
+def holders_here() -> tuple[Kind, ...]:
+    return leftovers.holders()
+
+
+@both_kinds
+@with_and_without_comments
+def test_all_of_kumactls_rules_go_and_foreign_ones_keep_their_counters(
+    host: Host, kind: Kind, texts: dict[Family, str]
+) -> None:
+    load(host, kind, FOREIGN)
+    host.run(["ip", "link", "set", "lo", "up"])
+    host.run(["python3", "-c", SPEAK])
+    before = listing(host, kind)
+    assert any("[1:29]" in line for line in before)
+    load(host, kind, texts)
+    assert host.call(holders_here) == (kind,)
+    applied = host.call(remove_here, kind)
+    assert applied.changed
+    assert applied.processes == (2 if kind == "iptables-legacy" else 0)
+    assert len([note for note in applied.notes if "kumactl" in note]) == 2
+    assert listing(host, kind) == before
+    assert host.call(holders_here) == ()
+    assert not host.call(remove_here, kind).changed
+
+
+@both_kinds
+def test_in_an_empty_namespace_there_is_nothing_and_no_table_springs_up(
+    host: Host, kind: Kind
+) -> None:
+    assert host.call(holders_here) == ()
+    assert not host.call(remove_here, kind).changed
+    assert host.call(table_names, Family.IPV4) == ()
+    assert host.run(["nft", "list", "tables"]).stdout == ""
+
+
+def test_a_lone_commented_rule_of_an_interrupted_install_goes_too(host: Host) -> None:
+    rule = "-A OUTPUT -p udp -m comment --comment kuma/mesh/transparent/proxy/x -j CT --zone 1"
+    load(host, "iptables-nft", {Family.IPV4: f"*raw\n{rule}\nCOMMIT\n"})
+    assert host.call(remove_here, "iptables-nft").changed
+    assert listing(host, "iptables-nft") == []
+
+
+def test_what_may_be_anybodys_is_told_and_stays(host: Host) -> None:
+    texts = bare(KUMACTL)
+    load(host, "iptables-nft", texts)
+    drop = "*mangle\n-A PREROUTING -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n"
+    load(host, "iptables-nft", {Family.IPV4: drop})
+    applied = host.call(remove_here, "iptables-nft")
+    assert "ctstate INVALID -j DROP" in applied.notes[1]
+    assert len(listing(host, "iptables-nft")) == 1
+
+
+def read_here(family: Family) -> Listing:
+    return read_tables(family, table_names(family))
+
+
+ODD = {
+    Family.IPV4: """\
+*filter
+:ODD - [0:0]
+-A INPUT -s 1.2.3.4/255.0.255.0 ! -i eth+ -p icmp -g ODD
+-A INPUT -f -j ACCEPT
+-A ODD
+-A ODD ! -p tcp -j RETURN
+COMMIT
+*nat
+-A POSTROUTING ! -d 10.0.0.0/8 ! -o br-+ -j MASQUERADE
+-A PREROUTING -p tcp -m multiport ! --dports 1,2:3,4 -m comment --comment "it's \\"x\\"" -j RETURN
+COMMIT
+""",
+    Family.IPV6: """\
+*mangle
+:ODD - [0:0]
+-A PREROUTING ! -s fd00::/8 -p udp -m udp ! --sport 5:6 --dport 7 -j ODD
+-A ODD -j DROP
+COMMIT
+""",
+}
+
+
+@pytest.mark.parametrize("family", BOTH_FAMILIES, ids=str)
+def test_legacy_tables_are_read_as_iptables_save_prints_them(host: Host, family: Family) -> None:
+    """Words that we do not read are ``--unknown``; all others are those of iptables-save."""
+    for texts in (FOREIGN, KUMACTL, ODD):
+        load(host, "iptables-legacy", texts)
+    printed = read_listing(host.run([f"{PROGRAMS[family]}-legacy-save"]).stdout)
+    read = host.call(read_here, family)
+    assert read.chains == printed.chains
+    assert len(read.rules) == len(printed.rules)
+    for ours, theirs in zip(read.rules, printed.rules, strict=True):
+        known = [word for word in ours.words if word != "--unknown"]
+        if "--unknown" in ours.words:
+            assert (ours.table, ours.chain) == (theirs.table, theirs.chain)
+            assert set(known) <= set(theirs.words)
+        else:
+            assert ours == theirs.replace(words=_numbered(theirs.words))
+
+
+def _numbered(words: tuple[str, ...]) -> tuple[str, ...]:
+    """iptables-save names some protocols that we leave as numbers."""
+    return tuple("1" if word == "icmp" else word for word in words)
+
+
+@pytest.mark.parametrize("family", BOTH_FAMILIES, ids=str)
+def test_rules_of_iptables_nft_are_read_with_the_meaning_that_its_save_prints(
+    host: Host, family: Family
+) -> None:
+    load(host, "iptables-nft", KUMACTL)
+    printed = read_listing(host.run([f"{PROGRAMS[family]}-nft-save"]).stdout)
+    read = host.call(nft_listing_here, family)
+    assert sorted(read.chains) == sorted(printed.chains)
+    options = [
+        sorted((rule.table, rule.chain, *sorted(rule.options().items())) for rule in listing.rules)
+        for listing in (read, printed)
+    ]
+    assert options[0] == options[1]
+
+
+def nft_listing_here(family: Family) -> Listing:
+    with NetlinkSocket() as kernel:
+        name: TableFamily = "ip" if family == Family.IPV4 else "ip6"
+        found = leftovers.nft_listing(kernel, name, list(leftovers.TABLES))
+    assert found is not None
+    return found
