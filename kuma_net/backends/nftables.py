@@ -176,7 +176,9 @@ class Transaction:
             from kuma_net.backends.nft_reading import read
 
             requests = self._exchange(read(self._kernel, mine), mine)
-        if any(t.family in {"ip", "ip6"} and t.name in IPTABLES_TABLES for t in listed):
+        # Removing leaves them alone: they may be what iptables-nft has just been told to hold.
+        in_iptables = any(t.family in {"ip", "ip6"} and t.name in IPTABLES_TABLES for t in listed)
+        if self._wanted and in_iptables:
             from kuma_net.backends.leftovers import in_nf_tables
 
             places = [(table.family, table.name) for table in listed]

@@ -56,17 +56,24 @@ def _join_addresses(one: Match, other: Match) -> Source | Destination | None:
 
 
 def _join_members(one: Match, other: Match) -> Match | None:
+    joined: Match | None = None
     if isinstance(one, SourcePort) and isinstance(other, SourcePort):
-        return SourcePort(one.ports.union(other.ports))
-    if isinstance(one, DestinationPort) and isinstance(other, DestinationPort):
-        return DestinationPort(one.ports.union(other.ports))
-    if isinstance(one, OwnerUid) and isinstance(other, OwnerUid):
-        return OwnerUid(one.ids.union(other.ids))
-    if isinstance(one, OwnerGid) and isinstance(other, OwnerGid):
-        return OwnerGid(one.ids.union(other.ids))
-    if isinstance(one, Exclusions) and isinstance(other, Exclusions):
-        return Exclusions(one.owner, tuple(sorted({*one.boxes, *other.boxes})))
-    return None
+        joined = SourcePort(one.ports.union(other.ports))
+    elif isinstance(one, DestinationPort) and isinstance(other, DestinationPort):
+        joined = DestinationPort(one.ports.union(other.ports))
+    elif isinstance(one, OwnerUid) and isinstance(other, OwnerUid):
+        joined = OwnerUid(one.ids.union(other.ids))
+    elif isinstance(one, OwnerGid) and isinstance(other, OwnerGid):
+        joined = OwnerGid(one.ids.union(other.ids))
+    elif isinstance(one, Exclusions) and isinstance(other, Exclusions):
+        joined = _join_boxes(one, other)
+    return joined
+
+
+def _join_boxes(one: Exclusions, other: Exclusions) -> Exclusions | None:
+    if one.owner != other.owner:
+        return None
+    return Exclusions(one.owner, tuple(sorted({*one.boxes, *other.boxes})))
 
 
 def of_box(matches: list[Match]) -> list[Match]:

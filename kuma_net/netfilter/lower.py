@@ -57,13 +57,14 @@ from kuma_net.values import Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import assert_never
+    from typing import TypeAlias, assert_never
 
     from kuma_net.netfilter import ruleset as asked
     from kuma_net.netfilter.matches import Match
     from kuma_net.netfilter.nf_tables import Expression, TableFamily, Tables
     from kuma_net.netfilter.parts import Part
-    from kuma_net.netfilter.targets import Target
+
+    Ending: TypeAlias = Return | Accept | Drop | Redirect | ZoneTarget | LogTarget
 else:
     assert_never = None
 
@@ -121,6 +122,7 @@ class _Lowering:
         self.features = features
         self.questions = Questions(interval_sets=features.interval_sets)
         self.maps: dict[str, Map] = {}
+        self.made: dict[tuple[int, int], Rule] = {}
         self.numbers = {chain.name: number for number, chain in enumerate(ruleset.chains)}
         self.parts = {c.name: cut(c.rules, families, features) for c in ruleset.chains}
         self.split = {
@@ -130,10 +132,11 @@ class _Lowering:
         }
 
     def table(self, stamp: str) -> Table:
+        hooks = [
+            (hook, cut(hook.rules, self.families, self.features)) for hook in self.ruleset.hooks
+        ]
         chains = [
-            Chain(base_chain_name(hook), _hook(hook), self.rules(parts, None))
-            for hook in self.ruleset.hooks
-            for parts in [cut(hook.rules, self.families, self.features)]
+            Chain(base_chain_name(h), _hook(h), self.rules(parts, None)) for h, parts in hooks
         ]
         for name, parts in self.parts.items():
             chains += self.variants(name, parts)
@@ -177,7 +180,15 @@ class _Lowering:
 
     def rules(self, parts: tuple[Part, ...], family: Family | None) -> tuple[Rule, ...]:
         """Return the rules of parts that packets of ``family`` (None: of any) meet."""
-        return tuple([self.rule(part, part.family or family) for part in parts])
+        found: list[Rule] = []
+        for part in parts:
+            for_whom = part.family or (family if isinstance(part.rule.target, Jump) else None)
+            key = id(part), for_whom.number if for_whom else 0
+            known = self.made.get(key)
+            if known is None:
+                known = self.made[key] = self.rule(part, for_whom)
+            found.append(known)
+        return tuple(found)
 
     def rule(self, part: Part, family: Family | None) -> Rule:
         matches, target = part.matches, part.rule.target
@@ -266,7 +277,7 @@ def _shared_interface(parts: tuple[Part, ...]) -> InInterface | OutInterface | N
     return most if most and counts[most] >= OF_ONE_INTERFACE else None
 
 
-def _action(target: Target) -> tuple[Expression, ...]:
+def _action(target: Ending) -> tuple[Expression, ...]:
     action: tuple[Expression, ...]
     match target:
         case Return():
@@ -275,8 +286,6 @@ def _action(target: Target) -> tuple[Expression, ...]:
             action = (Verdict("accept"),)
         case Drop():
             action = (Verdict("drop"),)
-        case Jump(chain):
-            action = (Verdict("jump", chain),)
         case Redirect(port):
             action = (Immediate(port.to_bytes(2, "big")), Redir())
         case ZoneTarget(zone):

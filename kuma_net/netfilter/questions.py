@@ -94,9 +94,21 @@ class Questions:
         """Begin without sets."""
         self.sets: dict[str, Set] = {}
         self._interval_sets = interval_sets
+        self._asked: dict[tuple[int, str], tuple[Match, list[Expression]]] = {}
 
     def ask(self, match: Match, setting: str) -> list[Expression]:
-        """Return the expressions of a match whose networks, if any, are of one family."""
+        """Return the expressions of a match whose networks, if any, are of one family.
+
+        The same object asked again gives the same list: a match stands in every variant of its
+        chain.  (By identity, because a hash would cost more than the list; the match is kept, so
+        its identity is nobody else's.)
+        """
+        known = self._asked.get((id(match), setting))
+        if known is None:
+            known = self._asked[id(match), setting] = match, self._ask(match, setting)
+        return known[1]
+
+    def _ask(self, match: Match, setting: str) -> list[Expression]:
         if isinstance(match, Not):
             return self._of_packet(match.match, setting, negated=True)
         if isinstance(match, Exclusions):

@@ -12,6 +12,7 @@ table that was loaded from nft text bears no marks: all its rules are strange.
 
 from __future__ import annotations
 
+from kuma_net.errors import NoBackend
 from kuma_net.netfilter.joined import join_parts, of_box
 from kuma_net.netfilter.lower import PRIORITIES, lower
 from kuma_net.netfilter.nf_tables import DISPATCH, STAMP_CHAIN, UNMARKED, Features
@@ -92,16 +93,23 @@ def _not_as_lowered(ruleset: Ruleset, tables: Tables) -> tuple[str, ...]:
 
     Reading passes over what only leads to variants of chains; here they are held to be right.
     """
-    different: tuple[str, ...] = ()
+    try:
+        forms = _differences_by_features(ruleset, tables)
+    except NoBackend as impossible:
+        return tuple(impossible.reasons.values())
+    return min(forms, key=len)
+
+
+def _differences_by_features(ruleset: Ruleset, tables: Tables) -> list[tuple[str, ...]]:
     inet_nat = tables[0].family == "inet"
-    for interval_sets, concat_intervals in ((True, True), (True, False), (False, False)):
-        features = Features(
-            inet_nat=inet_nat, interval_sets=interval_sets, concat_intervals=concat_intervals
+    return [
+        tuple(_differences(lower(ruleset, features.replace(inet_nat=inet_nat)), tables))
+        for features in (
+            Features(),
+            Features(concat_intervals=False),
+            Features(interval_sets=False, concat_intervals=False),
         )
-        different = tuple(_differences(lower(ruleset, features), tables))
-        if not different:
-            break
-    return different
+    ]
 
 
 def _differences(wanted: Tables, found: Tables) -> Iterator[str]:

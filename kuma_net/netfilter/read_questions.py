@@ -217,12 +217,15 @@ class Questions:
             numbers = [(int.from_bytes(a, "big"), int.from_bytes(b, "big")) for a, b in elements]
             return tuple(numbers), found.inverted
         outside: list[tuple[int, int]] = []
-        while self._rest and isinstance(self._rest[0], Range | Cmp) and self._rest[0].op == "!=":
-            one = self._rest.pop(0)
-            if isinstance(one, Range):
-                outside.append((_number(one.first), _number(one.last)))
-            elif isinstance(one, Cmp):
-                outside.append((_number(one.data), _number(one.data)))
+        while self._rest:
+            bounds = self._rest[0]
+            if isinstance(bounds, Range) and bounds.op == "!=":
+                outside.append((_number(bounds.first), _number(bounds.last)))
+            elif isinstance(bounds, Cmp) and bounds.op == "!=":
+                outside.append((_number(bounds.data), _number(bounds.data)))
+            else:
+                break
+            del self._rest[0]
         if outside:
             return tuple(outside), True
         compared = self._take(Cmp)

@@ -152,11 +152,14 @@ def _contents(table: Table, kept: Iterable[str]) -> Iterator[Request]:
         yield Request(NEWSET, CREATE, about + _map(jumps, identity), jumps)
         list_of = about + text(2, jumps.name) + nested(3, *_map_elements(jumps))
         yield Request(NEWSETELEM, CREATE, list_of, "elements of ", str(jumps))
+    known: dict[int, bytes] = {}
     for chain in table.chains:
         place = f" of {chain}"
         in_chain = about + text(2, chain.name)
         for rule in chain.rules:
-            yield Request(NEWRULE, CREATE | APPEND, in_chain + encode_rule(rule), rule, place)
+            if id(rule) not in known:
+                known[id(rule)] = encode_rule(rule, known)
+            yield Request(NEWRULE, CREATE | APPEND, in_chain + known[id(rule)], rule, place)
 
 
 def _chain(chain: Chain) -> bytes:
@@ -168,9 +171,18 @@ def _chain(chain: Chain) -> bytes:
     return named + nested(4, where) + number(5, ACCEPT) + text(7, hook.type)
 
 
-def encode_rule(rule: Rule) -> bytes:
-    """Return the expressions and the user data of a rule as attributes."""
-    expressions = nested(4, *map(encode_expression, rule.expressions))
+def encode_rule(rule: Rule, known: dict[int, bytes]) -> bytes:
+    """Return the expressions and the user data of a rule as attributes.
+
+    ``known`` remembers expressions by identity from one rule of a table to the next.
+    """
+    encoded = []
+    for expression in rule.expressions:
+        identity = id(expression)
+        if identity not in known:
+            known[identity] = encode_expression(expression)
+        encoded.append(known[identity])
+    expressions = nested(4, *encoded)
     user_data = _comment(rule.comment) if rule.comment else b""
     if rule.position >= 0:
         mark = MARK.pack(rule.position, rule.box, rule.inlined + 1, rule.own)
