@@ -6,7 +6,9 @@ ancestors, as far as they live in our network namespace (a session of another na
 not arrive here).
 
 A pod has no such session worth keeping, nor has an application's container; a *system*
-container (systemd as its first process) is a host to the person who logged in there.
+container (systemd as its first process) is a host to the person who logged in there.  What
+surprised us: ``/.dockerenv`` also lies on virtual machines whose disk was made from an image, so
+whoever runs in the kernel's first PID namespace is on a host whatever files lie about.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ VARIABLES = ("SSH_CONNECTION", "SSH_CLIENT")
 """The port on this side is the last word of either."""
 CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 """Left by Docker; by podman and CRI-O."""
+FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""The inode of the PID namespace that the kernel begins with (PROC_PID_INIT_INO)."""
 BOOTED = "/run/systemd/system"
 """There when systemd is the first process, see sd_booted(3)."""
 MOST_ANCESTORS = 64
@@ -48,10 +52,21 @@ def on_host(environ: Mapping[str, str], root: str = "") -> bool:
         return False
     if _exists(posix, root + BOOTED):
         return True
-    if environ.get("container") or any(_exists(posix, root + file) for file in CONTAINER_FILES):
+    if environ.get("container"):
+        return False
+    if _in_first_pid_namespace(root):
+        return True
+    if any(_exists(posix, root + file) for file in CONTAINER_FILES):
         return False
     first = _environment(f"{root}/proc/1/environ")
     return not (first.get("container") or "KUBERNETES_SERVICE_HOST" in first)
+
+
+def _in_first_pid_namespace(root: str) -> bool:
+    try:
+        return identity(f"{root}/proc/self/ns/pid").inode == FIRST_PID_NAMESPACE
+    except OSError:
+        return False
 
 
 def _exists(posix: object, path: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from kuma_net.backends import leftovers
 from kuma_net.backends.restore import Restore
-from kuma_net.host.legacy_tables import read_tables, table_names
+from kuma_net.host.legacy_tables import table_names
 from kuma_net.host.netlink_socket import NetlinkSocket
 from kuma_net.netfilter.listing import read_listing
 from kuma_net.values import BOTH_FAMILIES, Family
@@ -116,57 +116,6 @@ def test_what_may_be_anybodys_is_told_and_stays(host: Host) -> None:
     applied = host.call(remove_here, "iptables-nft")
     assert "ctstate INVALID -j DROP" in applied.notes[1]
     assert len(listing(host, "iptables-nft")) == 1
-
-
-def read_here(family: Family) -> Listing:
-    return read_tables(family, table_names(family))
-
-
-ODD = {
-    Family.IPV4: """\
-*filter
-:ODD - [0:0]
--A INPUT -s 1.2.3.4/255.0.255.0 ! -i eth+ -p icmp -g ODD
--A INPUT -f -j ACCEPT
--A ODD
--A ODD ! -p tcp -j RETURN
-COMMIT
-*nat
--A POSTROUTING ! -d 10.0.0.0/8 ! -o br-+ -j MASQUERADE
--A PREROUTING -p tcp -m multiport ! --dports 1,2:3,4 -m comment --comment "it's \\"x\\"" -j RETURN
-COMMIT
-""",
-    Family.IPV6: """\
-*mangle
-:ODD - [0:0]
--A PREROUTING ! -s fd00::/8 -p udp -m udp ! --sport 5:6 --dport 7 -j ODD
--A ODD -j DROP
-COMMIT
-""",
-}
-
-
-@pytest.mark.parametrize("family", BOTH_FAMILIES, ids=str)
-def test_legacy_tables_are_read_as_iptables_save_prints_them(host: Host, family: Family) -> None:
-    """Words that we do not read are ``--unknown``; all others are those of iptables-save."""
-    for texts in (FOREIGN, KUMACTL, ODD):
-        load(host, "iptables-legacy", texts)
-    printed = read_listing(host.run([f"{PROGRAMS[family]}-legacy-save"]).stdout)
-    read = host.call(read_here, family)
-    assert read.chains == printed.chains
-    assert len(read.rules) == len(printed.rules)
-    for ours, theirs in zip(read.rules, printed.rules, strict=True):
-        known = [word for word in ours.words if word != "--unknown"]
-        if "--unknown" in ours.words:
-            assert (ours.table, ours.chain) == (theirs.table, theirs.chain)
-            assert set(known) <= set(theirs.words)
-        else:
-            assert ours == theirs.replace(words=_numbered(theirs.words))
-
-
-def _numbered(words: tuple[str, ...]) -> tuple[str, ...]:
-    """iptables-save names some protocols that we leave as numbers."""
-    return tuple("1" if word == "icmp" else word for word in words)
 
 
 @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=str)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_net.host import session
+from kuma_net.host.netns import identity
 from kuma_net.values import PortSet
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ def test_a_container_has_no_session(tmp_path: Path, file: str) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / file).touch()
     assert not session.ports(SSH, str(tmp_path))
+
+
+def test_the_first_pid_namespace_is_no_container_whatever_lies_about(tmp_path: Path) -> None:
+    """A virtual machine whose disk was made from an image has Docker's file too."""
+    (tmp_path / ".dockerenv").touch()
+    (tmp_path / "proc/self/ns").mkdir(parents=True)
+    (tmp_path / "proc/self/ns/pid").symlink_to("/proc/self/ns/pid")
+    first = identity("/proc/self/ns/pid").inode == session.FIRST_PID_NAMESPACE
+    assert session.on_host({}, str(tmp_path)) is first
+    assert not session.on_host({"container": "podman"}, str(tmp_path))
 
 
 def test_a_pod_has_no_session(tmp_path: Path) -> None:
