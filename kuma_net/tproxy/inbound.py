@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kuma_net.netfilter.matches import DestinationPort, Protocol, Source
+from kuma_net.netfilter.matches import DestinationPort, FamilyIs, Protocol, Source
 from kuma_net.netfilter.ruleset import CHAIN_PREFIX, Chain, Rule
 from kuma_net.netfilter.targets import Jump, Redirect, Return
 from kuma_net.tproxy.exclusions import interface_exclusions, networks_of
-from kuma_net.values import L4Proto
+from kuma_net.values import Family, L4Proto
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ def inbound_redirect_chain(plan: Plan) -> Chain:
     its own address enters here from OUTPUT.
     """
     inbound = plan.config.redirect.inbound
+    rules = []
+    if inbound.port_ipv6 and Family.IPV6 in plan.families:
+        why = "to the sidecar's own inbound port for IPv6"
+        matches = (FamilyIs(Family.IPV6), _TCP)
+        rules.append(Rule(matches, Redirect(inbound.port_ipv6), why, "redirect.inbound.portIPv6"))
     why = "to the inbound port of the sidecar"
-    rule = Rule((_TCP,), Redirect(inbound.port), why, "redirect.inbound.port")
-    return Chain("nat", CHAIN_PREFIX + inbound.redirect_chain_name, (rule,))
+    rules.append(Rule((_TCP,), Redirect(inbound.port), why, "redirect.inbound.port"))
+    return Chain("nat", CHAIN_PREFIX + inbound.redirect_chain_name, tuple(rules))

@@ -61,3 +61,13 @@ def test_names_and_ports_follow_the_configuration() -> None:
     assert inbound_chain(plan).name == "KUMA_MESH_IN"
     assert told(inbound_chain(plan).rules) == ["TCP goes through KUMA_MESH_TO_IN"]
     assert told(inbound_redirect_chain(plan).rules) == ["TCP goes to port 1 of this machine"]
+
+
+def test_sidecars_of_old_listen_for_ipv6_on_a_port_of_its_own() -> None:
+    config = Config(redirect=Redirect(Inbound(port_ipv6=15010)))
+    assert told(inbound_redirect_chain(planned(config)).rules) == [
+        "IPv6 TCP goes to port 15010 of this machine",
+        "TCP goes to port 15006 of this machine",
+    ]
+    alone = planned(config.replace(ip_family_mode="ipv4"))
+    assert told(inbound_redirect_chain(alone).rules) == ["TCP goes to port 15006 of this machine"]
