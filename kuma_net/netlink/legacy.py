@@ -62,7 +62,7 @@ LAYOUTS = {
 }
 
 
-class TableInfo(Record):
+class TableEdges(Record):
     """``struct ipt_getinfo``: hooks that the table has, where their chains begin and end."""
 
     name: str
@@ -80,7 +80,7 @@ def info_question(table: str) -> bytes:
     return pack(f"={NAME_BYTES}s", table.encode()) + bytes(INFO_BYTES - NAME_BYTES)
 
 
-def read_info(buffer: bytes) -> TableInfo:
+def read_info(buffer: bytes) -> TableEdges:
     """Return the answer to ``info_question``."""
     name, hooks = unpack_from(f"={NAME_BYTES}sI", buffer)
     begins, ends = unpack_from("=5I", buffer, 36), unpack_from("=5I", buffer, 56)
@@ -88,16 +88,16 @@ def read_info(buffer: bytes) -> TableInfo:
     entries = tuple(
         (hook, begins[place], ends[place]) for place, hook in enumerate(HOOKS) if hooks >> place & 1
     )
-    return TableInfo(name.partition(b"\0")[0].decode(), entries, size)
+    return TableEdges(name.partition(b"\0")[0].decode(), entries, size)
 
 
-def entries_question(info: TableInfo) -> bytes:
+def entries_question(info: TableEdges) -> bytes:
     """Return the buffer to ask IPT_SO_GET_ENTRIES with."""
     head = pack(f"={NAME_BYTES}sI", info.name.encode(), info.size)
     return head.ljust(ENTRIES_HEADER, b"\0") + bytes(info.size)
 
 
-def read_entries(buffer: bytes, info: TableInfo, family: Family) -> Listing:
+def read_entries(buffer: bytes, info: TableEdges, family: Family) -> Listing:
     """Return the answer to ``entries_question``: chains and rules of the table."""
     blob = buffer[ENTRIES_HEADER : ENTRIES_HEADER + info.size]
     entries = list(_entries(blob, LAYOUTS[family]))

@@ -72,7 +72,7 @@ def _addresses(head: bytearray, asked: Asked) -> None:
             head[(place + 2) * width : (place + 3) * width] = mask.to_bytes(width, "big")
 
 
-def info(size: int, begins: dict[str, int], ends: dict[str, int]) -> legacy.TableInfo:
+def info(size: int, begins: dict[str, int], ends: dict[str, int]) -> legacy.TableEdges:
     hooks = sum(1 << place for place, hook in enumerate(legacy.HOOKS) if hook in begins)
     buffer = pack("=32sI", b"nat", hooks)
     buffer += pack("=5I", *(begins.get(hook, 0) for hook in legacy.HOOKS))
