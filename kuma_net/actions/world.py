@@ -26,12 +26,17 @@ if TYPE_CHECKING:
     from kuma_net.tproxy.facts import Account, HostFacts
     from kuma_net.values import Family
 
+    class Guard(Protocol):
+        """The line to the process that undoes a change; see ``host.watcher.Watcher``."""
+
+        def arm(self) -> None:
+            """Say that the change is made."""
+
+        def dismiss(self) -> None:
+            """Say that nothing is to be undone."""
+
     class World(Protocol):
         """What actions ask of the machine; every method may raise HostError."""
-
-        @property
-        def environ(self) -> Mapping[str, str]:
-            """The environment: PATH, XTABLES_LOCKFILE, the SSH session."""
 
         def kernel(self) -> KernelFacts:
             """Return what the kernel can do, asked over netlink."""
@@ -69,7 +74,7 @@ if TYPE_CHECKING:
         def create_account(self) -> Account | None:
             """Make the account ``kuma-dp`` unless there is one."""
 
-        def watch(self, seconds: float, undo: Callable[[], None]) -> Watcher:
+        def watch(self, seconds: float, undo: Callable[[], None]) -> Guard:
             """Start a process that undoes a change unless it is confirmed."""
 
         def ask_watcher(self, word: Word) -> Pending | None:
