@@ -62,17 +62,20 @@ def run(
     """
     import subprocess
 
+    program = _path_of(argv[0], environ)
     try:
-        with subprocess.Popen(  # noqa: S603 - an argument list, no shell
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",
-            env=None if environ is None else dict(environ),
-            start_new_session=True,
-        ) as process:
+        with (
+            subprocess.Popen(  # noqa: S603 - an argument list, no shell
+                [program, *argv[1:]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="surrogateescape",
+                env=None if environ is None else dict(environ),
+                start_new_session=True,
+            ) as process
+        ):
             try:
                 stdout, stderr = process.communicate(text, timeout=timeout)
             except BaseException as stopped:
@@ -88,6 +91,20 @@ def run(
     if check and process.returncode != 0:
         raise CommandError(argv, process.returncode, stderr)
     return CommandResult(tuple(argv), process.returncode, stdout, stderr)
+
+
+def _path_of(program: str, environ: Mapping[str, str] | None) -> str:
+    """Return the program's path; a name without a slash is looked for, as a shell would."""
+    if "/" in program:
+        return program
+    import os
+
+    path = (os.environ if environ is None else environ).get("PATH", "")
+    found = which(program, path)
+    if found is None:
+        folders = [folder for folder in path.split(":") if folder]
+        raise MissingExecutable(program, list(dict.fromkeys((*folders, *SYSTEM_FOLDERS))))
+    return found
 
 
 def _end(pid: int) -> None:

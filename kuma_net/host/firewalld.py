@@ -129,7 +129,8 @@ def _parse(document: str) -> Element:
     if "<!DOCTYPE" in document:
         raise HostError(f"{DIRECT_XML} has a document type declaration, which has no place there")
     # Entities need a declaration, and that was refused; the encoding is ours, whatever it claims.
-    parser = XMLParser(target=TreeBuilder(insert_comments=True), encoding="utf-8")  # noqa: S314
+    target = TreeBuilder(insert_comments=True)
+    parser = XMLParser(target=target, encoding="utf-8")  # noqa: S314 - no entities, see above
     try:
         parser.feed(document.encode())
         root: Element = parser.close()

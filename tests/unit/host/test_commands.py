@@ -39,6 +39,12 @@ def test_a_missing_program_is_told_by_name() -> None:
         run(["/etc/passwd/x"])
 
 
+def test_a_program_of_the_system_is_found_whatever_the_path() -> None:
+    assert run(["sh", "-c", "echo found"], environ={"PATH": "/none"}).stdout == "found\n"
+    with pytest.raises(MissingExecutable, match=r"looked in /none, /usr/sbin, /sbin, /usr/bin"):
+        run(["no-such-program"], environ={"PATH": "/none"})
+
+
 def test_a_program_that_may_not_be_run_is_told() -> None:
     with pytest.raises(CommandError, match="Permission denied"):
         run(["/etc/passwd"])
