@@ -1,0 +1,99 @@
+"""``kuma-init`` and ``kumactl`` as functions: what they understand, before any machine is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuma_net import __version__
+from kuma_net.cli.init import ONLY, main
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, program in (
+        (["--version"], "kuma-init"),
+        (["--version"], "kumactl"),
+        (["version"], "kumactl"),
+    ):
+        assert main(words, program) == 0
+        assert capsys.readouterr().out == f"kuma-net {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "program", "usage"),
+    [
+        (["--help"], "kuma-init", "kuma-init [FLAGS]"),
+        (["-h"], "kuma-init", "kuma-init [FLAGS]"),
+        (["install", "transparent-proxy", "-h"], "kuma-init", "kuma-init [FLAGS]"),
+        (["install", "transparent-proxy", "-h"], "kumactl", "kumactl install transparent-proxy"),
+        (
+            ["--log-level", "info", "install", "--no-config", "transparent-proxy", "--help"],
+            "kumactl",
+            "kumactl install transparent-proxy",
+        ),
+        (
+            ["uninstall", "transparent-proxy", "--help"],
+            "kumactl",
+            "kumactl uninstall transparent-proxy",
+        ),
+        (
+            ["uninstall", "transparent-proxy", "--help"],
+            "kuma-init",
+            "kuma-init uninstall transparent-proxy",
+        ),
+    ],
+)
+def test_help_is_printed(
+    words: list[str], program: str, usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words, program) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: {usage}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["install"],
+        ["install", "control-plane"],
+        ["install", "transparent-proxy-validator", "--config-file=/tmp/.kumactl"],
+        ["get", "meshes"],
+        ["--config-file", "install", "transparent-proxy"],
+        ["transparent-proxy", "install"],
+    ],
+)
+def test_kumactls_other_commands_are_refused_in_one_sentence(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words, "kumactl") == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [f"kuma-net: {ONLY}"]
+
+
+def test_all_mistakes_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "--exclude-inbound-port=1",
+        "--redirect-dns-port=x",
+        "--config=/no/such/file",
+        "--confirm=never",
+        "stray",
+    ]
+    assert main(words, "kuma-init") == 2
+    told = capsys.readouterr().err
+    assert "5 mistakes, nothing was changed" in told
+    for piece in (
+        "did you mean --exclude-inbound-ports?",
+        "redirect.dns.port: 'x' (from flag --redirect-dns-port)",
+        "'/no/such/file' (from flag --config): cannot be read",
+        "--confirm: 'never'",
+        "stray",
+    ):
+        assert piece in told
+
+
+def test_uninstall_takes_no_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["uninstall", "transparent-proxy", "--redirect-dns", "--verbose"]
+    assert main(words, "kumactl") == 2
+    told = capsys.readouterr().err
+    assert "--redirect-dns: 'true' (from command line): has no effect on uninstall" in told
+    assert "--verbose" not in told
