@@ -32,10 +32,11 @@ from measuring import (
 TURNS = 41
 MANY = 10_000
 FULL = ("--redirect-all-dns-traffic",)
-LEAN = (
-    f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
-    "from kuma_net.cli.init import main; sys.exit(main())"
-)
+LAUNCHER = f"""import sys
+sys.path.insert(0, {str(ROOT)!r})
+from kuma_net.cli.init import main
+sys.exit(main())
+"""
 EXCLUSIONS_HEAD = "redirect:\n  outbound:\n    excludePortsForUIDs:\n"
 
 
@@ -73,12 +74,14 @@ def main() -> int:
     enter_namespace()
     with tempfile.TemporaryDirectory() as folder:
         empty, full = Path(folder, "none.yaml"), Path(folder, "many.yaml")
+        launcher = Path(folder, "kuma-init")  # as the image of an init container has it
+        launcher.write_text(LAUNCHER)
         empty.write_text(exclusions(0))
         full.write_text(exclusions(MANY))
         person = [*KUMA_NET, "install", *install(*FULL)[1:]]
         variants = {
             "bare interpreter": [BARE_PYTHON, "-I", "-S", "-c", "pass"],
-            "our modules, -I -S": [BARE_PYTHON, "-I", "-S", "-c", LEAN, *install(*FULL)[1:]],
+            "our modules, -I -S": [BARE_PYTHON, "-I", "-S", str(launcher), *install(*FULL)[1:]],
             "kuma-init": install(*FULL),
             "kuma-net install": person,
             "with a YAML file, no exclusions": install(*FULL, "--config", str(empty)),
