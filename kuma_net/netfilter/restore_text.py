@@ -112,6 +112,8 @@ def render_restore(
     """
     style = Style(verbose, comments)
     one = expand(ruleset, family)
+    if not one.families:
+        return ""
     tables = [(table, lines_of(one, table, style, stamp)) for table in TABLE_ORDER]
     texts = [table_text(table, lines, style) for table, lines in tables if lines.rules]
     return ("\n" if verbose else "").join(texts)

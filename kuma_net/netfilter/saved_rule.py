@@ -49,6 +49,7 @@ _STATES: dict[str, CtStateName] = {
     "RELATED": "RELATED",
     "UNTRACKED": "UNTRACKED",
 }
+_LOG_OPTIONS = {"--log-prefix", "--log-level"}
 DEFAULT_LOG_LEVEL = "4"
 """LOG_WARNING; iptables-save leaves it out (extensions/libxt_LOG.c)."""
 
@@ -146,7 +147,7 @@ def _with_lists_joined(matches: list[Match]) -> Iterator[Match]:
 
 
 def _target(name: str, words: tuple[str, ...], chains: Collection[str]) -> Target:
-    options = dict(zip(words[::2], words[1::2], strict=False))
+    options = {} if len(words) % 2 else dict(zip(words[::2], words[1::2], strict=True))
     plain: dict[str, Target] = {"RETURN": Return(), "ACCEPT": Accept(), "DROP": Drop()}
     target: Target | None = None
     if name in plain and not words:
@@ -155,9 +156,9 @@ def _target(name: str, words: tuple[str, ...], chains: Collection[str]) -> Targe
         target = Redirect(_number(options["--to-ports"]))
     elif name == "CT" and options.keys() == {"--zone"}:
         target = CtZone(_number(options["--zone"]))
-    elif name == "LOG" and options.keys() <= {"--log-prefix", "--log-level"}:
+    elif name == "LOG" and "--log-prefix" in options and options.keys() <= _LOG_OPTIONS:
         level = options.get("--log-level", DEFAULT_LOG_LEVEL)
-        target = Log(options.get("--log-prefix", ""), _number(level))
+        target = Log(options["--log-prefix"], _number(level))
     elif name in chains and not words:
         target = Jump(name)
     if target is None:
