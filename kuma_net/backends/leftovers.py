@@ -40,12 +40,12 @@ from kuma_net.values import BOTH_FAMILIES, Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kuma_net.backends.base import Kind
     from kuma_net.netfilter.listing import Listing
     from kuma_net.netfilter.nf_tables import TableFamily
-    from kuma_net.netlink.message import Kernel, Request
+    from kuma_net.netlink.message import Kernel, Message, Request
 
 KINDS: tuple[Kind, ...] = ("nftables", "iptables-nft", "iptables-legacy")
 ATTEMPTS = 50
@@ -69,21 +69,35 @@ def in_nf_tables(kernel: Kernel, places: Iterable[tuple[TableFamily | None, str]
     ``places`` are the tables that exist, by family and name, as the kernel lists them.  Where
     none of them is one of iptables-nft's, nothing is asked.  Raises NetlinkError.
     """
-    known = tuple(places)
     requests: list[Request] = []
     notes: list[str] = []
-    for family in FAMILIES:
-        tables = [table for table in TABLES if (family, table) in known]
-        listing = nft_listing(kernel, family, tables) if tables else None
-        if listing:
-            found = _taken_away(listing, family)
-            requests += found.requests
-            notes += found.notes
+    for marked in marked_in(kernel, places):
+        found = _taken_away(nft_listing(marked), marked.family)
+        requests += found.requests
+        notes += found.notes
     return NftLeftovers(tuple(requests), tuple(notes))
 
 
-def nft_listing(kernel: Kernel, family: TableFamily, tables: list[str]) -> Listing | None:
-    """Return what is in the tables of a family, or None where nothing bears a mark of ours.
+class Marked(Record):
+    """A family's tables of iptables-nft, as listed, where something in them bears our mark."""
+
+    family: TableFamily
+    chains: tuple[tuple[str, Message], ...]
+    rules: tuple[Message, ...]
+
+
+def marked_in(kernel: Kernel, places: Iterable[tuple[TableFamily | None, str]]) -> Iterator[Marked]:
+    """Yield the families in whose tables something may be ours; ``places`` as above."""
+    known = tuple(places)
+    for family in FAMILIES:
+        tables = [table for table in TABLES if (family, table) in known]
+        marked = _listed(kernel, family, tables) if tables else None
+        if marked:
+            yield marked
+
+
+def _listed(kernel: Kernel, family: TableFamily, tables: list[str]) -> Marked | None:
+    """List the tables of a family; None where nothing bears a mark of ours.
 
     Every install has a chain of ours in nat; without one the rules of nat, which may be many,
     are not listed.
@@ -103,12 +117,18 @@ def nft_listing(kernel: Kernel, family: TableFamily, tables: list[str]) -> Listi
     ]
     if not named and not any(RULE_MARK in rule.payload for rule in rules):
         return None
+    return Marked(family, tuple(chains), tuple(rules))
+
+
+def nft_listing(marked: Marked) -> Listing:
+    """Return what was listed in words."""
     from kuma_net.netfilter.listing import Listing
     from kuma_net.netlink.compat import made_chain, read_rule
 
+    family = FAMILIES[marked.family]
     return Listing(
-        tuple((table, name) for table, chain in chains if (name := made_chain(chain))),
-        tuple(read_rule(rule, FAMILIES[family]) for rule in rules),
+        tuple((table, name) for table, chain in marked.chains if (name := made_chain(chain))),
+        tuple(read_rule(rule, family) for rule in marked.rules),
     )
 
 
@@ -117,21 +137,21 @@ def _taken_away(listing: Listing, family: TableFamily) -> NftLeftovers:
     from kuma_net.netfilter.ownership import is_own_chain, own_rules
     from kuma_net.netlink.message import Request, attribute, text
 
-    what = f"the removal of leftovers of {FAMILIES[family]}: "
+    of_whom = f", left over in the tables of iptables-nft ({FAMILIES[family]})"
     head = header(family)
     hooked: list[Request] = []
     for rule, own in zip(listing.rules, own_rules(listing), strict=True):
         if own and not is_own_chain(rule.chain):
             about = head + text(1, rule.table) + text(2, rule.chain)
             handle = attribute(3, rule.handle.to_bytes(8, "big"))
-            hooked.append(Request(DELRULE, 0, about + handle, what, str(rule)))
+            hooked.append(Request(DELRULE, 0, about + handle, rule, of_whom))
     chains = [place for place in listing.chains if is_own_chain(place[1])]
     emptied = [
-        Request(DELRULE, 0, head + text(1, table) + text(2, name), what, f"rules of {name}")
+        Request(DELRULE, 0, head + text(1, table) + text(2, name), f"rules of {name}", of_whom)
         for table, name in chains
     ]
     deleted = [
-        Request(DELCHAIN, 0, head + text(1, table) + text(3, name), what, f"chain {name}")
+        Request(DELCHAIN, 0, head + text(1, table) + text(3, name), f"chain {name}", of_whom)
         for table, name in chains
     ]
     notes = notes_on(listing, FAMILIES[family], "iptables-nft", len(hooked))
@@ -216,7 +236,8 @@ def holds(kind: Kind) -> bool:
 def holders(kernel: Kernel | None = None, kinds: tuple[Kind, ...] = KINDS) -> tuple[Kind, ...]:
     """Return which of these backends' places hold rules of ours or of kumactl's.
 
-    No program is started.  Raises HostError.
+    No program is started.  A rule of somebody else that speaks of ours is taken for one here:
+    whoever reads it will find out.  Raises HostError.
     """
     found: list[Kind] = []
     if "nftables" in kinds or "iptables-nft" in kinds:
@@ -227,7 +248,7 @@ def holders(kernel: Kernel | None = None, kinds: tuple[Kind, ...] = KINDS) -> tu
             places = _places(kernel)
             if any(family and name == TABLE for family, name in places):
                 found.append("nftables")
-            if in_nf_tables(kernel, places).requests:
+            if any(marked_in(kernel, places)):
                 found.append("iptables-nft")
         except NetlinkError:  # a kernel without nf_tables holds nothing there
             found = []

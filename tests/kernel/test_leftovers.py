@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_net.backends import leftovers
+from kuma_net.backends.nftables import Nftables
 from kuma_net.backends.restore import Restore
 from kuma_net.host.legacy_tables import table_names
 from kuma_net.host.netlink_socket import NetlinkSocket
 from kuma_net.netfilter.listing import read_listing
+from kuma_net.tproxy.compile import compile_ruleset
+from kuma_net.tproxy.config import Config
 from kuma_net.values import BOTH_FAMILIES, Family
 from lab.host import Host
+from lab.installing import stamp_of
 from lab.kumactl import FOREIGN, KUMACTL, bare
+from lab.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from kuma_net.backends.base import Applied, Kind
     from kuma_net.netfilter.listing import Listing
     from kuma_net.netfilter.nf_tables import TableFamily
+    from kuma_net.netfilter.ruleset import Ruleset
 
 PROGRAMS = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -91,6 +97,26 @@ def test_all_of_kumactls_rules_go_and_foreign_ones_keep_their_counters(
     assert not host.call(remove_here, kind).changed
 
 
+@with_and_without_comments
+def test_the_nftables_backend_takes_them_away_in_its_own_transaction(
+    host: Host, texts: dict[Family, str]
+) -> None:
+    load(host, "iptables-nft", FOREIGN)
+    before = listing(host, "iptables-nft")
+    load(host, "iptables-nft", texts)
+    ruleset = compile_ruleset(planned(Config()))
+    applied = host.call(apply_natively_here, ruleset)
+    assert (applied.changed, applied.processes) == (True, 0)
+    assert len([note for note in applied.notes if "kumactl" in note]) == 2
+    assert listing(host, "iptables-nft") == before
+    assert host.call(holders_here) == ("nftables",)
+    assert not host.call(apply_natively_here, ruleset).changed
+
+
+def apply_natively_here(ruleset: Ruleset) -> Applied:
+    return Nftables().apply(ruleset, stamp_of(ruleset))
+
+
 @both_kinds
 def test_in_an_empty_namespace_there_is_nothing_and_no_table_springs_up(
     host: Host, kind: Kind
@@ -135,7 +161,8 @@ def test_rules_of_iptables_nft_are_read_with_the_meaning_that_its_save_prints(
 
 def nft_listing_here(family: Family) -> Listing:
     with NetlinkSocket() as kernel:
-        name: TableFamily = "ip" if family == Family.IPV4 else "ip6"
-        found = leftovers.nft_listing(kernel, name, list(leftovers.TABLES))
-    assert found is not None
-    return found
+        places: list[tuple[TableFamily | None, str]] = [
+            ("ip" if family == Family.IPV4 else "ip6", table) for table in leftovers.TABLES
+        ]
+        (marked,) = leftovers.marked_in(kernel, places)
+    return leftovers.nft_listing(marked)
