@@ -144,11 +144,10 @@ class Machine:
 
             if not any(table_names(family) for family in BOTH_FAMILIES):
                 return ()
-        from kuma_net.backends.leftovers import holders
-        from kuma_net.host.netlink_socket import NetlinkSocket
+        from kuma_net.backends.leftovers import KINDS, holders
 
-        with NetlinkSocket() as kernel:
-            return tuple(kind for kind in holders(kernel) if kind != besides)
+        swept = ("nftables", "iptables-nft") if besides == "nftables" else (besides,)
+        return holders(kinds=tuple(kind for kind in KINDS if kind not in swept))
 
     def has_address(self) -> bool:
         """See ``host.loopback``."""
