@@ -138,5 +138,12 @@ def _line_of(stderr: str, text: str) -> str:
         digits = number[0].rstrip(":.") if number else ""
         lines = text.splitlines()
         if digits.isdigit() and 0 < int(digits) <= len(lines):
-            return lines[int(digits) - 1]
+            line = lines[int(digits) - 1]
+            return _table_of(lines[: int(digits)]) if line == "COMMIT" else line
     return ""
+
+
+def _table_of(lines: list[str]) -> str:
+    """Return which table a COMMIT is for: the legacy kernel does not say which rule it refused."""
+    tables = [line[1:].strip() for line in lines if line.startswith("*")]
+    return f"some rule of table {tables[-1]}" if tables else ""

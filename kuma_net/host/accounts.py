@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 DEFAULT_UID = 5678
 DEFAULT_NAME = "kuma-dp"
+LONGEST_NUMBER = len(str(HIGHEST_ID))
 PASSWD = "/etc/passwd"  # noqa: S105 - a file of accounts without passwords
 
 
 def find(user: str, *, lenient: bool = False, passwd: str = PASSWD) -> Account | None:
     """Return the account that ``user`` (a name, a number, or empty) means, or None.
 
-    Empty: user id 5678, then the name ``kuma-dp``.  With ``lenient`` (CNI, dry run) a number
-    needs no account, and empty means 5678 where neither exists.
+    Empty: user id 5678, then the name ``kuma-dp``.  With ``lenient`` (dry run) a number needs no
+    account, and empty means 5678 where neither exists.
     """
     text = _read(passwd)
     if user:
@@ -39,6 +40,17 @@ def find(user: str, *, lenient: bool = False, passwd: str = PASSWD) -> Account |
     if found is None and lenient:
         return Account(DEFAULT_UID, "default number")
     return found
+
+
+def verbatim(user: str, passwd: str = PASSWD) -> Account | None:
+    """Return what ``user`` means to a CNI plugin: a number as it is, empty always 5678.
+
+    The accounts of the node are not those of the pod, so only a name is looked up there.
+    """
+    uid = DEFAULT_UID if not user else _number(user)
+    if uid is None:
+        return find(user, passwd=passwd)
+    return Account(uid, "number given" if user else "default number")
 
 
 def create(run: Callable[[list[str]], CommandResult], passwd: str = PASSWD) -> Account | None:
@@ -62,14 +74,11 @@ def _read(path: str) -> str:
 
 
 def _number(user: str) -> int | None:
-    if not (user.isascii() and user.isdigit()):
-        return None
-    return int(user)
+    digits = user.isascii() and user.isdigit() and len(user) <= LONGEST_NUMBER
+    return int(user) if digits and int(user) <= HIGHEST_ID else None
 
 
 def _by_uid(uid: int, passwd: str) -> Account | None:
-    if uid > HIGHEST_ID:
-        return None
     for line in passwd.splitlines():
         fields = line.split(":")
         if len(fields) > 2 and fields[2] == str(uid):  # noqa: PLR2004 - name:password:uid

@@ -89,8 +89,10 @@ def probe(config: Config, *, own_table: bool, environ: Mapping[str, str]) -> Hos
     ``own_table``: the backend keeps a table of its own (nftables, memory).  Nothing is raised
     for what the machine lacks: the facts say it, and the plan judges.
     """
-    lenient = config.cni_mode or config.dry_run
-    account = accounts.find(config.kuma_dp_user, lenient=lenient)
+    user = config.kuma_dp_user
+    account = (
+        accounts.verbatim(user) if config.cni_mode else accounts.find(user, lenient=config.dry_run)
+    )
     ipv6, ipv6_reason = _ipv6(config)
     dns = config.redirect.dns
     return HostFacts(

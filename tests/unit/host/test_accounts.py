@@ -55,6 +55,14 @@ def test_a_lenient_search_takes_numbers_as_they_are(tmp_path: Path) -> None:
     assert accounts.find("no-such-user-here", lenient=True, passwd=passwd) is None
 
 
+def test_a_cni_plugin_takes_the_number_and_not_the_nodes_accounts(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text(MOVED)
+    passwd = str(tmp_path / "passwd")
+    assert accounts.verbatim("", passwd) == Account(5678, "default number")
+    assert accounts.verbatim(str(NOBODY_HAS), passwd) == Account(NOBODY_HAS, "number given")
+    assert accounts.verbatim("kuma-dp", passwd) == Account(7777, "user kuma-dp")
+
+
 def test_what_is_not_in_the_file_is_asked_of_nss(tmp_path: Path) -> None:
     assert accounts.find("root", passwd=str(tmp_path / "none")) == Account(0, "user root")
     assert accounts.find("0", passwd=str(tmp_path / "none")) == Account(0, "UID 0 (root)")
