@@ -116,7 +116,7 @@ def _kumactl_verb(words: list[str], valued: set[str]) -> tuple[str, list[str]]:
                 rest += [next(left, "")]
         else:
             verbs.append(word)
-    if len(verbs) == 2 and verbs[0] in {"install", "uninstall"} and verbs[1] == OBJECT:  # noqa: PLR2004
+    if verbs[1:] == [OBJECT] and verbs[0] in {"install", "uninstall"}:
         return verbs[0], rest
     return ("version", rest) if verbs == ["version"] else ("", rest)
 

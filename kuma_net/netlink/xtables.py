@@ -128,9 +128,13 @@ def _redirect_ipv6(info: bytes) -> Words:
     return "--to-ports", interval(first, last, "-")
 
 
+LONG_REDIRECT = 40
+"""Bytes of ``struct nf_nat_range`` (include/uapi/linux/netfilter/nf_nat.h)."""
+
+
 def _redirect(info: bytes) -> Words:
     """Both families have revision 0; ``struct nf_nat_range`` is the longer."""
-    return _redirect_ipv6(info) if len(info) >= 40 else _redirect_ipv4(info)  # noqa: PLR2004
+    return _redirect_ipv6(info) if len(info) >= LONG_REDIRECT else _redirect_ipv4(info)
 
 
 def _ct(info: bytes) -> Words:
