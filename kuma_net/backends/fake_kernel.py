@@ -132,8 +132,7 @@ class FakeKernel:
         ended = requests[-1].type == BATCH_END
         if ended:
             self.sent += 1
-            if self.others:
-                self.others.pop(0)()
+            self._let_another_write()
         change = _Change(self.features, self.generation, self.tables)
         for index, request in enumerate(requests):
             try:
@@ -146,6 +145,13 @@ class FakeKernel:
         if ended:
             self.tables = change.tables
             self.generation += 1
+
+    def _let_another_write(self) -> None:
+        if self.others:
+            other, *waiting = self.others
+            self.others = []
+            other()
+            self.others = waiting
 
     def dump(self, request: Request) -> list[Message]:
         """See ``Kernel``."""
@@ -345,13 +351,9 @@ def _jumped_to(table: KeptTable) -> set[str]:
         for it in _expressions(rule)
         if isinstance(it, Verdict) and it.chain
     }
-    for elements in table.elements.values():
-        for element in elements:
-            verdict = attributes(attributes(element).get(2, b"")).get(2, b"")
-            chain = attributes(verdict).get(2)
-            if chain:
-                found.add(read_text(chain))
-    return found
+    elements = [attributes(it) for kept in table.elements.values() for it in kept]
+    verdicts = [attributes(attributes(it.get(2, b"")).get(2, b"")) for it in elements]
+    return found | {read_text(verdict[2]) for verdict in verdicts if 2 in verdict}  # noqa: PLR2004
 
 
 def _message(kind: int, family: int, body: bytes, flags: int = 0) -> Message:

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from kuma_net.netlink.tables import Listed
 
 ATTEMPTS = 100
-RETREATS = 4
 IPTABLES_TABLES = frozenset({"raw", "mangle", "nat"})
 """The tables, in families ip and ip6, that iptables-nft keeps and kumactl used."""
 EVERYTHING = Features()
@@ -96,7 +95,7 @@ class Nftables:
         wish = Wish(ruleset, stamp, self._features)
         notes: tuple[str, ...] = ()
         try:
-            for _ in range(RETREATS):
+            while True:  # each retreat gives something up for good, and there is little to give
                 transaction = Transaction(self._kernel, wish)
                 try:
                     changed = transaction.settle()
@@ -110,7 +109,6 @@ class Nftables:
                 return Applied(changed, wish.ruleset.families, notes=notes)
         finally:
             self._kernel.close()
-        raise AssertionError(RETREATS)  # each retreat gives something up, and there are three
 
     def remove(self) -> Applied:
         """See ``Backend``; raises NetlinkError and PermissionDenied."""

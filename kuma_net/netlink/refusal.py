@@ -45,11 +45,11 @@ def explain(data: bytes, said: Answer) -> str:
 def expression_at(data: bytes, offset: int) -> str:
     """Return the name of the expression at an offset of a request for a rule, or nothing."""
     start = HEADER_BYTES + _GENERIC_HEADER
-    for kind, begin, end in _spans(data, start, len(data)):
-        if kind == _RULE_EXPRESSIONS and begin <= offset < end:
-            for _, first, last in _spans(data, begin, end):
-                if first - ATTRIBUTE_BYTES <= offset < last:
-                    return read_text(data[first + ATTRIBUTE_BYTES : last])
+    lists = [span for span in _spans(data, start, len(data)) if span[0] == _RULE_EXPRESSIONS]
+    elements = [span for _, begin, end in lists for span in _spans(data, begin, end)]
+    for _, begin, end in elements:
+        if begin - ATTRIBUTE_BYTES <= offset < end:
+            return read_text(data[begin + ATTRIBUTE_BYTES : end])
     return ""
 
 
