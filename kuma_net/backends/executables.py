@@ -6,7 +6,7 @@ its version, which says ``(nf_tables)`` or ``(legacy)``; before 1.8 it said neit
 
 What a person names (``--iptables-executables``) is taken if she names all three programs of a
 family and they are of the flavour in question: to take rules of the one flavour away, programs
-of the other are of no use.
+of the other are of no use.  One of them missing is an error, not a reason to take another.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Tools(Record):
 
 
 def find_tools(
-    kind: Kind, family: Family, asked: tuple[tuple[str, str], ...], path: str, run: Run
+    kind: Kind, family: Family, asked: tuple[tuple[str, str], ...], search: str, run: Run
 ) -> Tools:
     """Return the programs of one flavour and family.
 
-    ``asked`` are pairs of a name and a path, ``path`` is PATH.  Raises MissingExecutable.
+    ``asked`` are pairs of a name and a path, ``search`` is PATH.  Raises MissingExecutable.
     """
     program = PROGRAMS[family]
     named = {name: where for name, where in asked if name in {program + role for role in ROLES}}
@@ -53,7 +53,7 @@ def find_tools(
         note = f"as {tools.restore} is not of the {flavour} flavour"
     if note:
         note = f"--iptables-executables for {family} is passed over, {note}"
-    save, restore = [find_program(program, role, flavour, path, run) for role in ROLES[1:]]
+    save, restore = [find_program(program, role, flavour, search, run) for role in ROLES[1:]]
     return Tools(save, restore, note)
 
 
@@ -74,6 +74,6 @@ def flavour_of(candidate: str, run: Run) -> str:
     """Return ``nft``, ``legacy`` or ``neither``: before 1.8 a version named no flavour."""
     try:
         said = run([candidate, "--version"], check=False).stdout
-    except (CommandError, CommandTimeout, MissingExecutable):
+    except (CommandError, CommandTimeout):
         return "neither"
     return "nft" if "(nf_tables)" in said else "legacy"

@@ -119,10 +119,15 @@ def _end(pid: int) -> None:
 
 def which(name: str, path: str) -> str | None:
     """Return where a program is: in the folders of ``path`` (as PATH), then the system's."""
-    import os
-
     for folder in (*(entry for entry in path.split(":") if entry), *SYSTEM_FOLDERS):
         candidate = f"{folder}/{name}"
-        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):  # noqa: PTH113 - lean
+        if is_program(candidate):
             return candidate
     return None
+
+
+def is_program(path: str) -> bool:
+    """Whether a path leads to a file that we may run."""
+    import os
+
+    return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113 - lean

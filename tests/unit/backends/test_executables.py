@@ -8,7 +8,7 @@ import pytest
 
 from kuma_net.backends.executables import Tools, find_program, find_tools
 from kuma_net.errors import CommandError, MissingExecutable
-from kuma_net.host.commands import CommandResult
+from kuma_net.host.commands import CommandResult, run
 from kuma_net.values import Family
 
 if TYPE_CHECKING:
@@ -73,6 +73,12 @@ def test_a_person_who_names_programs_of_the_other_flavour_is_told(tmp_path: Path
     assert tools.note == (
         "--iptables-executables for IPv4 is passed over, as /a/restore is not of the legacy flavour"
     )
+
+
+def test_a_person_who_names_programs_that_are_not_there_is_told() -> None:
+    missing = tuple((name, f"/none/{name}") for name, _ in ASKED[:3])
+    with pytest.raises(MissingExecutable, match="/none/iptables-restore is not installed"):
+        find_tools("iptables-nft", Family.IPV4, missing, "", run)
 
 
 def test_a_person_who_names_only_some_is_told(tmp_path: Path) -> None:
