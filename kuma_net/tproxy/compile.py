@@ -20,7 +20,7 @@ from kuma_net.tproxy.dns import output_dns, raw_output, raw_prerouting
 from kuma_net.tproxy.exclusions import interface_exclusions, output_exclusions
 from kuma_net.tproxy.inbound import inbound_chain, inbound_redirect_chain
 from kuma_net.tproxy.outbound import outbound_chain, outbound_redirect_chain
-from kuma_net.tproxy.vnet import vnet_rules
+from kuma_net.tproxy.vnet import vnet_rules, vnet_zones
 from kuma_net.values import L4Proto
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ _TCP = Protocol(L4Proto.TCP)
 def compile_ruleset(plan: Plan) -> Ruleset:
     """Return the ruleset of a plan: same plan, same ruleset."""
     hooks: tuple[HookChain, ...] = (
-        HookChain("raw", "PREROUTING", after=_guarded(plan, "PREROUTING", raw_prerouting(plan))),
+        HookChain("raw", "PREROUTING", after=_guarded(plan, "PREROUTING", _zones(plan))),
         HookChain("raw", "OUTPUT", after=_guarded(plan, "OUTPUT", raw_output(plan))),
         HookChain("mangle", "PREROUTING", after=_guarded(plan, "PREROUTING", _invalid(plan))),
         _nat_prerouting(plan),
@@ -49,7 +49,37 @@ def compile_ruleset(plan: Plan) -> Ruleset:
     if plan.own_table:
         hooks = tuple(HookChain(hook.table, hook.hook, hook.rules) for hook in hooks)
     ruleset = Ruleset(plan.families, tuple(hook for hook in hooks if hook.rules), chains)
-    return _without_comments(ruleset) if plan.config.comments_disabled else ruleset
+    if plan.config.comments_disabled:
+        return _without_comments(ruleset)
+    return _canonical(ruleset) if _asks_nothing_somewhere(plan) else ruleset
+
+
+def _asks_nothing_somewhere(plan: Plan) -> bool:
+    """Whether a match could always hold: ``0.0.0.0/0``, or ``+`` for every interface.
+
+    Every other ruleset is compiled into canonical form as it stands.
+    """
+    redirect = plan.config.redirect
+    networks = (
+        *redirect.inbound.exclude_ips,
+        *redirect.outbound.include_ips,
+        *redirect.outbound.exclude_ips,
+        *[item.network for item in plan.vnet],
+    )
+    interfaces = (*redirect.exclude_interfaces, *[item.interface for item in plan.vnet])
+    return any(network.prefix == 0 for network in networks) or any(
+        interface.prefix == "" for interface in interfaces
+    )
+
+
+def _canonical(ruleset: Ruleset) -> Ruleset:
+    from kuma_net.netfilter.contract import canonical  # loaded by those who ask for it only
+
+    return canonical(ruleset)
+
+
+def _zones(plan: Plan) -> tuple[Rule, ...]:
+    return (*vnet_zones(plan), *raw_prerouting(plan))
 
 
 def _guarded(plan: Plan, hook: Hook, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -102,11 +132,9 @@ def _without_comments(ruleset: Ruleset) -> Ruleset:
     def bare(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         return tuple(rule.replace(why="", setting="") for rule in rules)
 
-    from kuma_net.netfilter.contract import canonical  # loaded by those who ask for it only
-
     hooks = tuple(
         HookChain(hook.table, hook.hook, bare(hook.before), bare(hook.after))
         for hook in ruleset.hooks
     )
     chains = tuple(chain.replace(rules=bare(chain.rules)) for chain in ruleset.chains)
-    return canonical(Ruleset(ruleset.families, hooks, chains))
+    return _canonical(Ruleset(ruleset.families, hooks, chains))

@@ -16,8 +16,8 @@ from kuma_net.netfilter.matches import (
     Protocol,
 )
 from kuma_net.netfilter.ruleset import Rule
-from kuma_net.netfilter.targets import Redirect
-from kuma_net.tproxy.dns import DNS_PORT
+from kuma_net.netfilter.targets import CtZone, Redirect
+from kuma_net.tproxy.dns import DNS_PORT, WORKLOAD_ZONE, only
 from kuma_net.tproxy.exclusions import networks_of
 from kuma_net.values import L4Proto
 
@@ -58,6 +58,28 @@ def vnet_rules(plan: Plan) -> tuple[Rule, ...]:
 
 
 _DNS = DestinationPort(DNS_PORT)
+
+
+def vnet_zones(plan: Plan) -> tuple[Rule, ...]:
+    """Return the zone rules of raw PREROUTING for DNS queries from virtual networks.
+
+    The answers of the sidecar's resolver are all in the workload's zone; tracked in any other, a
+    query would never see its answer come from where it was sent.  Kuma's rules lack these.
+    """
+    dns = plan.dns
+    if dns is None or not dns.zone_split:
+        return ()
+    why, setting = "zone of queries from a virtual network", "redirect.dns.skipConntrackZoneSplit"
+    return tuple(
+        Rule(
+            (*only(families, plan), Protocol(L4Proto.UDP), InInterface(interface), _DNS),
+            CtZone(WORKLOAD_ZONE),
+            why,
+            setting,
+        )
+        for interface, inside in _by_interface(plan)
+        if (families := tuple(f for f in dns.families if any(n.family == f for n in inside)))
+    )
 
 
 def _by_interface(plan: Plan) -> list[tuple[InterfacePattern, tuple[Network, ...]]]:

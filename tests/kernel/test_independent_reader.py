@@ -132,7 +132,8 @@ def rule_words(rule: Rule) -> Words:
         for key, value in said.items():
             words[key] = words[key] | value if isinstance(words.get(key), dict) else value
     if why := comment(rule):
-        words["comment"] = {"comment": COMMENT_PREFIX + why}
+        # xt_comment gives a quote back as iptables-save prints it.
+        words["comment"] = {"comment": COMMENT_PREFIX + why.replace("'", r"\'")}
     words["target"] = target_words(rule.target)
     return words
 

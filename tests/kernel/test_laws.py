@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kuma_net.netfilter.compare import compare
@@ -26,7 +28,7 @@ from lab.topology import Lab, quiet_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kuma_net.backends.base import Kind
 
@@ -106,18 +108,31 @@ def test_uninstalling_leaves_nothing(lab: Lab, backend: Kind) -> None:
     check_rows(lab, parse_rows("workload tcp world:80 -> direct\nremote tcp self:8080 -> direct"))
 
 
+def whatever_stays(backend: Kind) -> Callable[[Host], str]:
+    """Return what lists all that must stay.
+
+    iptables-legacy sets the counter of a chain's policy, which is no rule, to zero whenever
+    anybody adds or deletes a rule of that chain; no text that restore reads can prevent it.
+    """
+    if backend != "iptables-legacy":
+        return everything
+    policy = re.compile(r"^(:[A-Z]+ ACCEPT) .*$", re.MULTILINE)
+    return lambda host: policy.sub(r"\1", everything(host))
+
+
 @every_backend
 def test_uninstalling_leaves_foreign_rules_byte_equal_with_their_counters(
     quiet: Host, backend: Kind
 ) -> None:
     preload(quiet)
-    before = everything(quiet)
+    everything_foreign = whatever_stays(backend)
+    before = everything_foreign(quiet)
     assert before.count("-A ") == 9 * 4
     for options in (LARGE.options, SMALL):
         quiet.call(install_here, config_of({**options, "backend": backend}))
-        assert everything(quiet) != before
+        assert everything_foreign(quiet) != before
     quiet.call(uninstall_here, config_of({}))
-    assert everything(quiet) == before
+    assert everything_foreign(quiet) == before
 
 
 @every_backend
@@ -151,7 +166,8 @@ def test_what_is_read_is_what_was_applied(shared_lab: Lab, case: Case, backend: 
     assert found is not None
     assert str(compare(ruleset, found.ruleset)) == ""
     assert found.strange == ()
-    assert found.stamp == stamp_of(ruleset)
+    silent = "comments.disabled" in case.options and backend != "nftables"
+    assert found.stamp == (None if silent else stamp_of(ruleset)), "the stamp is a comment"
     assert digest(found.ruleset) == digest(ruleset)
     assert not shared_lab.app.call(apply_here, backend, ruleset).changed
     assert shared_lab.app.call(remove_here, backend).changed

@@ -210,13 +210,16 @@ def listing_here() -> list[str]:
     """Return every rule with its counters; no table of iptables-legacy springs up by asking."""
     lines = run_here(("nft", "list", "ruleset"), "", {}).stdout.splitlines()
     for kind in ("ip", "ip6"):
+        # nft does not show the comments of rules that iptables-nft made.
+        if any(line.startswith(f"table {kind} ") for line in lines):
+            lines += run_here((f"{kind}tables-nft-save", "-c"), "", {}).stdout.splitlines()
         # Asking save alone would have the kernel make the tables, empty as they are.
         if Path(f"/proc/net/{kind}_tables_names").read_text(encoding="ascii"):
             lines += run_here((f"{kind}tables-legacy-save", "-c"), "", {}).stdout.splitlines()
-    return [line.strip() for line in lines]
+    return [line.strip() for line in lines if not line.startswith("# ")]
 
 
 def moved(before: Iterable[str], after: Iterable[str]) -> list[str]:
     """Return the lines of a listing that changed: rules that counted."""
     old = set(before)
-    return [line for line in after if line not in old and not line.startswith("#")]
+    return [line for line in after if line not in old]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kuma_net.netfilter.contract import canonical
 from kuma_net.tproxy.compile import compile_ruleset
 from kuma_net.tproxy.config import Config, Dns, Inbound, Log, Outbound, Redirect, VirtualNetwork
@@ -115,3 +117,25 @@ def test_what_is_compiled_is_in_canonical_form() -> None:
         config = Config(redirect=Redirect(dns=ALL_DNS, vnet=(BRIDGE,)), comments_disabled=bare)
         ruleset = compile_ruleset(planned(config))
         assert canonical(ruleset) == ruleset
+
+
+EVERYWHERE = (Network.parse("0.0.0.0/0"), Network.parse("::/0"))
+EVERY_LINK = InterfacePattern.parse("+")
+
+
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        Redirect(inbound=Inbound(exclude_ips=EVERYWHERE)),
+        Redirect(outbound=Outbound(include_ips=EVERYWHERE[:1])),
+        Redirect(outbound=Outbound(exclude_ips=EVERYWHERE[1:])),
+        Redirect(vnet=(VirtualNetwork(EVERY_LINK, Network.parse("10.0.0.0/8")),)),
+        Redirect(vnet=(VirtualNetwork(InterfacePattern("br0"), EVERYWHERE[0]),)),
+        Redirect(exclude_interfaces=(EVERY_LINK,)),
+    ],
+    ids=["arriving", "one-family", "the-other", "any-bridge", "any-network", "any-interface"],
+)
+def test_what_matches_everything_is_not_asked(redirect: Redirect) -> None:
+    """iptables-save does not print such a match back, so it would differ when read again."""
+    ruleset = compile_ruleset(planned(Config(redirect=redirect)))
+    assert canonical(ruleset) == ruleset
