@@ -148,11 +148,8 @@ def _interval(kind: str, first: bytes, last: bytes) -> str:
     if kind not in {"ipv4_addr", "ipv6_addr"}:
         return interval_text((low, high))
     family = Family.IPV4 if kind == "ipv4_addr" else Family.IPV6
-    host_bits = (high - low).bit_length()
-    whole = high - low + 1 == 1 << host_bits and low % (1 << host_bits) == 0
-    if whole:
-        return _network(low, family.bits - host_bits, family)
-    return f"{address_text(low, family)}-{address_text(high, family)}"
+    # An interval of addresses is one network here: neighbours are not joined.
+    return _network(low, family.bits - (high - low).bit_length(), family)
 
 
 def _network(address: int, prefix: int, family: Family) -> str:
