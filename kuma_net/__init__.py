@@ -12,12 +12,8 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kuma_net.actions.api import install, load_config, probe, status, uninstall
-    from kuma_net.actions.reports import (
-        InstallReport,
-        PlanReport,
-        StatusReport,
-        UninstallReport,
-    )
+    from kuma_net.actions.findings import PlanReport, StatusReport
+    from kuma_net.actions.reports import InstallReport, UninstallReport
     from kuma_net.errors import (
         CommandError,
         CommandTimeout,
@@ -99,10 +95,12 @@ _HOMES = {
         "status",
         "uninstall",
     ),
-    "actions.reports": (
-        "InstallReport",
+    "actions.findings": (
         "PlanReport",
         "StatusReport",
+    ),
+    "actions.reports": (
+        "InstallReport",
         "UninstallReport",
     ),
     "errors": (

@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kuma_net.actions.reports import InstallReport, StatusReport, UninstallReport
+    from kuma_net.actions.findings import StatusReport
+    from kuma_net.actions.reports import InstallReport, UninstallReport
     from kuma_net.tproxy.facts import HostFacts
 
 REQUEST = Request()

@@ -5,7 +5,7 @@ Of what the options ask for, which needs no privileges, or of what is installed.
 
 from __future__ import annotations
 
-from kuma_net.actions.reports import Explanation
+from kuma_net.actions.findings import Explanation
 from kuma_net.actions.status import holdings
 from kuma_net.actions.wish import Request, wish
 from kuma_net.errors import HostError

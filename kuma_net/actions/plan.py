@@ -7,14 +7,14 @@ that is what ``install`` without options would do.
 
 from __future__ import annotations
 
-from kuma_net.actions.reports import PlanReport
+from kuma_net.actions.findings import PlanReport
 from kuma_net.actions.status import differences, holdings, status
 from kuma_net.actions.wish import Request, wish
 from kuma_net.tproxy.config import Config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kuma_net.actions.reports import StatusReport
+    from kuma_net.actions.findings import StatusReport
     from kuma_net.actions.world import World
 
 

@@ -7,7 +7,7 @@ without any file; what cannot be judged that way is said.
 
 from __future__ import annotations
 
-from kuma_net.actions.reports import CountedRule, StatusReport
+from kuma_net.actions.findings import CountedRule, StatusReport
 from kuma_net.actions.wish import Request, wish
 from kuma_net.backends.base import counted_place
 from kuma_net.errors import PermissionDenied

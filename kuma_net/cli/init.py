@@ -40,14 +40,13 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     """
     name = program or (sys.argv[0].rpartition("/")[2] if sys.argv else "")
     words = list(sys.argv[1:] if argv is None else argv)
-    from kuma_net.cli.ending import is_program, leave
+    from kuma_net.cli.speech import is_program, leave, say, say_error
 
     ours = argv is None and is_program("kuma-init", "kumactl", "init.py")
     if ours:
         import gc
 
         gc.disable()
-    from kuma_net.cli.speech import say, say_error
     from kuma_net.errors import KumaNetError
 
     try:

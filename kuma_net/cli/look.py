@@ -16,7 +16,7 @@ from kuma_net.tproxy.sources import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kuma_net.actions.reports import Explanation
+    from kuma_net.actions.findings import Explanation
     from kuma_net.actions.wish import Request
     from kuma_net.actions.world import World
     from kuma_net.cli.command_flags import Place

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ``argv`` are the words after the program's name; without it the process's own are taken and
     the process ends here if it was started as this program.
     """
-    from kuma_net.cli.ending import is_program, leave
+    from kuma_net.cli.speech import is_program, leave
 
     ours = argv is None and is_program(NAME)
     if ours:

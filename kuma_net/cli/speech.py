@@ -1,4 +1,4 @@
-"""Talking to the person on the standard error, always with the program's name in front."""
+"""How our programs speak and end: by their name, quickly, with all that was written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from kuma_net.errors import KumaNetError
 
+FAILED = 1
+"""Exit code."""
 PROGRAMS = ("kuma-init", "kuma-net", "kumactl")
 
 
@@ -32,3 +36,24 @@ def say_error(error: KumaNetError) -> None:
         return
     say(f"{len(lines)} mistakes, nothing was changed:")
     sys.stderr.write("".join([f"  {line}\n" for line in lines]))
+
+
+def is_program(*names: str) -> bool:
+    """Whether the interpreter was started to run a program of such a name, and not, say, a test."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None) or ""
+    return file.rpartition("/")[2] in names
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without taking the interpreter down, once everything is written.
+
+    Output that cannot be written (the reader has gone, the disk is full) is a failure.
+    """
+    from posix import _exit
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or FAILED
+    _exit(code)

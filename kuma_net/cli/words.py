@@ -8,12 +8,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from kuma_net.actions.reports import (
-        InstallReport,
-        PlanReport,
-        StatusReport,
-        UninstallReport,
-    )
+    from kuma_net.actions.findings import PlanReport, StatusReport
+    from kuma_net.actions.reports import InstallReport, UninstallReport
     from kuma_net.values import Family
 
 

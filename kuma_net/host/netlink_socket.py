@@ -119,10 +119,9 @@ class NetlinkSocket:
         """
         for _ in range(DUMP_ATTEMPTS):
             self._sequence += 1
-            data = encode(request, self._sequence)
-            self._send(data)
+            self._send(encode(request, self._sequence))
             try:
-                found = self._collect(request, data)
+                found = self._collect(request)
             except NetlinkError as error:
                 if error.errno != ENOBUFS:
                     raise
@@ -133,7 +132,7 @@ class NetlinkSocket:
             EINTR, strerror(EINTR), request.words(), 0, "changes kept interrupting the listing"
         )
 
-    def _collect(self, request: Request, data: bytes) -> list[Message] | None:
+    def _collect(self, request: Request) -> list[Message] | None:
         """Return one listing, or None when a change interrupted it."""
         found: list[Message] = []
         interrupted = False
@@ -147,7 +146,7 @@ class NetlinkSocket:
                     if said.errno == EINTR:
                         return None
                     if said.errno:
-                        raise self._error(said, request, 0, data)
+                        raise self._error(said, request, 0)
                     return found
                 if message.type == DONE:
                     return None if interrupted else found
@@ -208,12 +207,13 @@ class NetlinkSocket:
         return connection
 
     def _error(
-        self, said: Answer, request: Request, index: int, data: bytes
+        self, said: Answer, request: Request, index: int, data: bytes = b""
     ) -> NetlinkError | PermissionDenied:
+        """Return the error; ``data`` is the request's bytes where they may tell more."""
         if said.errno == EPERM and index == 0:
             return PermissionDenied("CAP_NET_ADMIN", self._what)
         explanation = said.explanation
-        if self._protocol == NETFILTER and request.type > BATCH_END:
+        if data and self._protocol == NETFILTER and request.type > BATCH_END:
             from kuma_net.netlink.refusal import explain
 
             explanation = explain(data, said)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from kuma_net.errors import Violation
 from kuma_net.record import Record
-from kuma_net.tproxy.legacy import EBPF_FLAG, NO_EBPF
-from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
 from kuma_net.tproxy.options import BY_FLAG
 
 TYPE_CHECKING = False
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 COMMAND_LINE = "command line"
+EBPF_FLAG = "--ebpf-"
 
 
 class Flag(Record):
@@ -121,6 +120,8 @@ def _takes_value(name: str, extras: dict[str, Flag]) -> bool | None:
         return option.kind != "bool"
     if flag := extras.get(name):
         return bool(flag.metavar)
+    from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
+
     legacy = LEGACY_FLAGS.get(name)
     return legacy.takes_value if legacy else None
 
@@ -135,6 +136,8 @@ def _value(words: Iterator[str], extras: dict[str, Flag]) -> str | None:
 
 def _refuse_ebpf(name: str, violations: list[Violation]) -> None:
     """Refuse the six eBPF flags in one sentence, however many are given."""
+    from kuma_net.tproxy.legacy import NO_EBPF
+
     if not any(violation.path.startswith(EBPF_FLAG) for violation in violations):
         violations.append(Violation(name, "", COMMAND_LINE, NO_EBPF))
 
@@ -147,6 +150,7 @@ def _stray(word: str) -> Violation:
 
 def _stranger(name: str, extras: dict[str, Flag]) -> Violation:
     """Return what to say about a flag that nobody knows."""
+    from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
     from kuma_net.tproxy.spelling import did_you_mean
 
     right = did_you_mean(name, (*BY_FLAG, *extras, *LEGACY_FLAGS))

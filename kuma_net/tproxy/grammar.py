@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from kuma_net.record import Record
 from kuma_net.tproxy.config import VirtualNetwork
-from kuma_net.tproxy.owners import of_item, read_rules, rule_text
 from kuma_net.values import (
     HIGHEST_ID,
     HIGHEST_PORT,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
+    from kuma_net.tproxy.config import OwnerExclusion
     from kuma_net.tproxy.owners import Bad
 
 TRUE_WORDS = ("true", "yes", "on", "enabled", "1", "t")
@@ -205,6 +205,25 @@ def _single(parse: Callable[[str], object]) -> Callable[[Sequence[str], Bad], ob
     return read
 
 
+def of_item(error: Malformed, item: str) -> Malformed:
+    """Return the error of a piece as an error of the whole item, which a person wrote."""
+    if error.piece == item:
+        return error
+    return Malformed(item, f"{error.piece!r}: {error.wrong}", error.right)
+
+
+def _read_rules(texts: Sequence[str], bad: Bad) -> object:
+    from kuma_net.tproxy.owners import read_rules
+
+    return read_rules(texts, bad)
+
+
+def _rule_texts(rules: Iterable[OwnerExclusion]) -> list[str]:
+    from kuma_net.tproxy.owners import rule_text
+
+    return [rule_text(rule) for rule in rules]
+
+
 def _items(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the items of comma lists, trimmed, empty ones dropped."""
     for position, text in enumerate(texts):
@@ -305,8 +324,8 @@ KINDS: dict[str, Kind] = {
         many=True,
     ),
     "rules": Kind(
-        read_rules,
-        lambda rules: [rule_text(rule) for rule in rules],
+        _read_rules,
+        _rule_texts,
         "rules [PROTO:][PORTS:]IDS: tcp:443:1234",
         many=True,
         separator=";",

@@ -116,7 +116,6 @@ REFUSED_ENV = {
 }
 """The same as environment names, after the prefix."""
 
-EBPF_FLAG = "--ebpf-"
 EBPF_ENV = "EBPF_"
 EBPF_ANNOTATION = "kuma.io/transparent-proxying-ebpf"
 

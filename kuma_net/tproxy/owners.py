@@ -13,6 +13,7 @@ remembered, since most rules share it, and lists whose rules all look alike are 
 from __future__ import annotations
 
 from kuma_net.tproxy.config import OwnerExclusion
+from kuma_net.tproxy.grammar import of_item
 from kuma_net.values import (
     HIGHEST_ID,
     HIGHEST_PORT,
@@ -141,13 +142,6 @@ def _read_plain(texts: Sequence[str]) -> tuple[OwnerExclusion, ...] | None:
             [(number, number) for number in map(int, ids)],
         )
     )
-
-
-def of_item(error: Malformed, item: str) -> Malformed:
-    """Return the error of a piece as an error of the whole item, which a person wrote."""
-    if error.piece == item:
-        return error
-    return Malformed(item, f"{error.piece!r}: {error.wrong}", error.right)
 
 
 def rule_text(rule: OwnerExclusion) -> str:

@@ -16,14 +16,6 @@ from kuma_net.record import Record
 from kuma_net.tproxy.config import Config, Dns, Inbound, Log, Origin, Outbound, Redirect, Retry
 from kuma_net.tproxy.flags import COMMAND_LINE
 from kuma_net.tproxy.grammar import FALSE_WORDS, KINDS
-from kuma_net.tproxy.legacy import (
-    EBPF_ENV,
-    REFUSED_ENV,
-    REFUSED_KEYS,
-    deprecation,
-    translate,
-)
-from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
 from kuma_net.tproxy.option import ENV_PREFIX, Given
 from kuma_net.tproxy.options import BY_FLAG, BY_PATH, OPTIONS
 
@@ -132,18 +124,21 @@ class _Merge:
                 self.keys(item, node, f"{path}.", source)
             elif node is not None:
                 self.take(Given(path, item, source))
-            elif path in REFUSED_KEYS or path == "ebpf":
-                self.refused(path, item, source)
-            else:
+            elif not self.refused(path, item, source):
                 self.wrong(path, "", source, "unknown key", _suggestion(key, path, tree))
 
-    def refused(self, path: str, item: object, source: str) -> None:
-        """Refuse a key in words, unless what it holds asks for nothing."""
+    def refused(self, path: str, item: object, source: str) -> bool:
+        """Refuse a key in words, unless what it holds asks for nothing; False for no such key."""
+        from kuma_net.tproxy.legacy import REFUSED_KEYS
+
         if path == "ebpf":
             path = "ebpf.enabled"
             item = item.get("enabled") if isinstance(item, dict) else None
+        elif path not in REFUSED_KEYS:
+            return False
         if item and str(item).strip().lower() not in FALSE_WORDS:
             self.wrong(path, _shown(item), source, REFUSED_KEYS[path])
+        return True
 
     def annotations(self, written: str | Mapping[str, str], name: str) -> None:
         """Take pod annotations, from a file's text or as they are."""
@@ -177,20 +172,25 @@ class _Merge:
                     self.take(Given(option.path, text, f"env {name}"))
                 elif KINDS[option.kind].many:
                     self.take(Given(option.path, [], f"env {name}"))
-            elif suffix in REFUSED_ENV:
-                self.refused_text(REFUSED_ENV[suffix], text, f"env {name}")
-            elif not suffix.startswith(EBPF_ENV):
-                self.note_stranger(name, tuple(ENV_PREFIX + known for known in names))
+            else:
+                self.strange_variable(name, text, tuple(ENV_PREFIX + known for known in names))
 
-    def refused_text(self, path: str, text: str, source: str) -> None:
-        """Refuse what an environment variable asks for, unless it asks for nothing."""
-        if text.strip() and text.strip().lower() not in FALSE_WORDS:
-            self.wrong(path, text, source, REFUSED_KEYS[path])
+    def strange_variable(self, name: str, text: str, known: tuple[str, ...]) -> None:
+        """Refuse a variable that asks for what is refused; say of another that it has no effect.
 
-    def note_stranger(self, name: str, known: tuple[str, ...]) -> None:
-        """Say that a variable has no effect: it may belong to another program, so no error."""
+        It may belong to another program, so it is no error.
+        """
+        from kuma_net.tproxy.legacy import EBPF_ENV, REFUSED_ENV, REFUSED_KEYS
         from kuma_net.tproxy.spelling import did_you_mean
 
+        suffix = name[len(ENV_PREFIX) :]
+        path = REFUSED_ENV.get(suffix)
+        if path is not None:
+            if text.strip() and text.strip().lower() not in FALSE_WORDS:
+                self.wrong(path, text, f"env {name}", REFUSED_KEYS[path])
+            return
+        if suffix.startswith(EBPF_ENV):
+            return
         right = did_you_mean(name, known)
         self.notes.append(f"env {name} has no effect" + (f"; {right}" if right else ""))
 
@@ -212,7 +212,9 @@ class _Merge:
         option = BY_FLAG.get(flag)
         if option is not None:
             return option.path, (text,)
-        legacy = LEGACY_FLAGS[flag]
+        from kuma_net.tproxy.legacy import FLAGS, deprecation, translate
+
+        legacy = FLAGS[flag]
         self.notes.append(deprecation(legacy))
         return translate(legacy, text)
 

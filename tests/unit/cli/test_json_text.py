@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from kuma_net.actions.reports import CountedRule, StatusReport
+from kuma_net.actions.findings import CountedRule, StatusReport
 from kuma_net.cli.json_text import json_text, plain
 from kuma_net.values import BOTH_FAMILIES, Network
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kuma_net.actions.reports import (
-    CountedRule,
-    InstallReport,
-    PlanReport,
-    StatusReport,
-    UninstallReport,
-)
+from kuma_net.actions.findings import CountedRule, PlanReport, StatusReport
+from kuma_net.actions.reports import InstallReport, UninstallReport
 from kuma_net.cli.words import (
     families_text,
     install_result,

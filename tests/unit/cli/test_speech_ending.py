@@ -1,4 +1,4 @@
-"""How programs end."""
+"""How programs end: at once, with their code, and with all that they wrote."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from kuma_net.cli.ending import is_program
+from kuma_net.cli.speech import is_program
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys
 sys.path.insert(0, {root!r})
 import atexit
-from kuma_net.cli.ending import leave
+from kuma_net.cli.speech import leave
 atexit.register(print, "taken down")
 print("out")
 print("err", file=sys.stderr)
