@@ -13,8 +13,9 @@ of (iptables-restore(8), iptables-extensions(8)):
   are appended.
 
 What surprised us: REDIRECT and port matches want ``-p tcp`` or ``-p udp`` in the same rule;
-``!`` takes one network, but a rule may carry ``-m multiport`` many times; an empty table of
-the legacy flavour springs into being when it is merely mentioned, so tables without rules are
+``!`` takes one network, but a rule may carry ``-m multiport`` many times; behind it ``--dport``
+is taken for an abbreviation of ``--dports``, so single ports come first; an empty table of the
+legacy flavour springs into being when it is merely mentioned, so tables without rules are
 not.
 
 Besides the rules the text may leave a **stamp**: a chain that no packet enters
@@ -188,8 +189,10 @@ def table_text(table: str, lines: Lines, style: Style, first: Words = ()) -> str
 def rule_text(rule: Rule, style: Style) -> str:
     """Return an expanded rule without its chain; ``ValueError`` when it is not expanded."""
     words = [_comment_text(rule, style)] if style.comments and comment(rule) else []
-    for match in rule.matches:
-        words += _match_texts(match, style)
+    asked = [text for match in rule.matches for text in _match_texts(match, style)]
+    many = f"{style.option('-m')} multiport "
+    words += [text for text in asked if not text.startswith(many)]
+    words += [text for text in asked if text.startswith(many)]
     words.append(f"{style.option('-j')} {_target_text(rule.target)}")
     return " ".join(words)
 

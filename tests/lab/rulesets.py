@@ -105,6 +105,13 @@ id_sets = st.one_of(
 network_lists = st.sets(st.sampled_from(NETWORKS), min_size=1, max_size=4).map(
     lambda networks: tuple(sorted(networks, key=Network.sort_key))
 )
+lone_networks = st.tuples(
+    *[
+        st.sampled_from([None, *[network for network in NETWORKS if network.family == family]])
+        for family in BOTH_FAMILIES
+    ]
+).map(lambda pair: tuple(network for network in pair if network) or NETWORKS[-1:])
+"""At most one of each family: "in none of these" becomes hundreds of others, rule for rule."""
 boxes = st.lists(
     st.tuples(
         st.sampled_from([proto.number for proto in L4_PROTOS]),
@@ -149,8 +156,12 @@ def match_lists(draw: st.DrawFn, hook: Hook) -> tuple[Match, ...]:
     side = InInterface if hook == "PREROUTING" else OutInterface
     found = [
         *draw(traffic(owners=hook == "OUTPUT")),
-        *draw(maybe(denied_or_not(network_lists.map(Source)))),
-        *draw(maybe(denied_or_not(network_lists.map(Destination)))),
+        *draw(maybe(st.one_of(network_lists.map(Source), lone_networks.map(Source).map(Not)))),
+        *draw(
+            maybe(
+                st.one_of(network_lists.map(Destination), lone_networks.map(Destination).map(Not))
+            )
+        ),
         *draw(maybe(denied_or_not(st.sampled_from(INTERFACES).map(side)))),
         *draw(maybe(denied_or_not(st.sampled_from(STATES).map(CtState)))),
         *draw(maybe(denied_or_not(st.sampled_from(BOTH_FAMILIES).map(FamilyIs)))),

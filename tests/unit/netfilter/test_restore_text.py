@@ -186,6 +186,18 @@ def test_without_a_stamp_nothing_is_copied() -> None:
                 " -m multiport ! --sports 31,33,35,37,39 -j RETURN"
             ),
         ),
+        (
+            (
+                TCP,
+                SourcePort(PortSet.of(1, 3)),
+                Not(DestinationPort(PortSet.of(*range(1, 33, 2)))),
+            ),
+            Return(),
+            (
+                "-p tcp ! --dport 31 -m multiport --sports 1,3"
+                " -m multiport ! --dports 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29 -j RETURN"
+            ),
+        ),
         ((OwnerUid(IdSet.of((1, 9))),), Return(), "-m owner --uid-owner 1-9 -j RETURN"),
         ((OwnerGid(IdSet.of(7)),), Return(), "-m owner --gid-owner 7 -j RETURN"),
         ((Not(CtState("NEW")),), Return(), "-m conntrack ! --ctstate NEW -j RETURN"),
