@@ -25,7 +25,7 @@ def effective(status: str) -> int:
 def has_net_admin(path: str = STATUS) -> bool:
     """Whether CAP_NET_ADMIN is in the effective set; False where there is no /proc."""
     try:
-        with open(path, encoding="ascii", errors="replace") as status:  # noqa: PTH123 - lean
+        with open(path, encoding="utf-8", errors="replace") as status:  # noqa: PTH123 - lean
             return bool(effective(status.read()) >> NET_ADMIN & 1)
     except OSError:
         return False
@@ -47,7 +47,7 @@ def maps(uid_map: str, uid: int) -> bool:
 def is_mapped(uid: int, path: str = UID_MAP) -> bool:
     """Whether the user id is mapped here; True where the kernel has no user namespaces."""
     try:
-        with open(path, encoding="ascii") as uid_map:  # noqa: PTH123 - lean
+        with open(path, encoding="utf-8") as uid_map:  # noqa: PTH123 - lean
             return maps(uid_map.read(), uid)
     except OSError:
         return True

@@ -30,7 +30,7 @@ ATTEMPTS = 20
 def table_names(family: Family, proc_net: str = PROC_NET) -> tuple[str, ...]:
     """Return the legacy tables of this network namespace; none where they cannot be seen."""
     try:
-        with open(f"{proc_net}/{NAMES[family]}", encoding="ascii") as names:  # noqa: PTH123 - lean
+        with open(f"{proc_net}/{NAMES[family]}", encoding="utf-8") as names:  # noqa: PTH123 - lean
             return tuple(names.read().split())
     except OSError:
         return ()

@@ -120,6 +120,8 @@ def _takes_value(name: str, extras: dict[str, Flag]) -> bool | None:
         return option.kind != "bool"
     if flag := extras.get(name):
         return bool(flag.metavar)
+    if not name.startswith("-"):
+        return None
     from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
 
     legacy = LEGACY_FLAGS.get(name)
