@@ -12,44 +12,22 @@ registers): for that there are tests with the real kernel.
 
 from __future__ import annotations
 
-from errno import (
-    EAFNOSUPPORT,
-    EBUSY,
-    EEXIST,
-    EINVAL,
-    ENOENT,
-    EOPNOTSUPP,
-    EPERM,
-    ERESTART,
-)
+from errno import ENOENT
 from os import strerror
 
+from kuma_net.backends.fake_transaction import Change, Refused
 from kuma_net.errors import NetlinkError, PermissionDenied
-from kuma_net.netfilter.nf_tables import (
-    CtZone,
-    Features,
-    Log,
-    Lookup,
-    Meta,
-    Redir,
-    Verdict,
-    VerdictMap,
-)
+from kuma_net.netfilter.nf_tables import Features
 from kuma_net.netlink import nftables as nft
-from kuma_net.netlink.listing import decode_rule
 from kuma_net.netlink.message import (
-    BATCH_BEGIN,
     BATCH_END,
     DUMP,
-    EXCLUSIVE,
     MULTI,
     Message,
     attribute,
     attributes,
-    items,
     nested,
     number,
-    read_number,
     read_text,
     text,
 )
@@ -58,46 +36,11 @@ from kuma_net.netlink.tables import GENERIC_HEADER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeAlias
 
-    from kuma_net.netfilter.nf_tables import Expression
+    from kuma_net.backends.fake_transaction import KeptTable, Name
     from kuma_net.netlink.message import Attributes, Request
 
-    Name: TypeAlias = tuple[int, str]
-
-IPV6_FAMILIES = frozenset({nft.FAMILY_NUMBERS["inet"], nft.FAMILY_NUMBERS["ip6"]})
 ELEMENTS_PER_MESSAGE = 100
-
-
-class Refused(Exception):
-    """A request cannot be done; the number is the kernel's."""
-
-    def __init__(self, errno: int, explanation: str = "") -> None:
-        """Keep both."""
-        self.errno = errno
-        self.explanation = explanation
-        super().__init__(errno, explanation)
-
-
-class KeptTable:
-    """A table: attributes as they were sent, by name and in order of creation."""
-
-    def __init__(self, about: Attributes) -> None:
-        """Begin empty."""
-        self.about = about
-        self.chains: dict[str, Attributes] = {}
-        self.sets: dict[str, Attributes] = {}
-        self.elements: dict[str, list[bytes]] = {}
-        self.rules: list[Attributes] = []
-
-    def copy(self) -> KeptTable:
-        """Return a table that can be changed without changing this one."""
-        other = KeptTable(dict(self.about))
-        other.chains = dict(self.chains)
-        other.sets = dict(self.sets)
-        other.elements = {name: list(kept) for name, kept in self.elements.items()}
-        other.rules = list(self.rules)
-        return other
 
 
 class FakeKernel:
@@ -133,7 +76,7 @@ class FakeKernel:
         if ended:
             self.sent += 1
             self._let_another_write()
-        change = _Change(self.features, self.generation, self.tables)
+        change = Change(self.features, self.generation, self.tables)
         for index, request in enumerate(requests):
             try:
                 change.take(request)
@@ -177,183 +120,6 @@ class FakeKernel:
     def _see_to_permission(self) -> None:
         if not self.net_admin:
             raise PermissionDenied("CAP_NET_ADMIN", "changing the firewall")
-
-
-class _Change:
-    """A transaction under way, on copies."""
-
-    def __init__(self, features: Features, generation: int, tables: dict[Name, KeptTable]) -> None:
-        self.features = features
-        self.generation = generation
-        self.tables = {name: table.copy() for name, table in tables.items()}
-
-    def take(self, request: Request) -> None:
-        about = attributes(request.payload, GENERIC_HEADER)
-        if request.type == BATCH_BEGIN:
-            if 1 in about and read_number(about[1]) != self.generation:
-                raise Refused(ERESTART)
-        elif request.type != BATCH_END:
-            family = request.payload[0]
-            if family in IPV6_FAMILIES and not self.features.ipv6:
-                raise Refused(EAFNOSUPPORT)
-            _TAKERS[request.type](self, (family, read_text(about[1])), about, request.flags)
-
-    def table(self, name: Name) -> KeptTable:
-        if name not in self.tables:
-            raise Refused(ENOENT)
-        return self.tables[name]
-
-    def new_table(self, name: Name, about: Attributes, flags: int) -> None:
-        if name in self.tables:
-            if flags & EXCLUSIVE:
-                raise Refused(EEXIST)
-            return
-        if read_number(about.get(2, b"")) & nft.OWNER_FLAG and not self.features.owner_table:
-            raise Refused(EINVAL)
-        if not self.features.table_userdata:
-            about.pop(6, None)
-        self.tables[name] = KeptTable(about)
-
-    def delete_table(self, name: Name, about: Attributes, flags: int) -> None:
-        del about, flags
-        if read_number(self.table(name).about.get(2, b"")) & nft.OWNER_FLAG:
-            raise Refused(EPERM)
-        del self.tables[name]
-
-    def new_chain(self, name: Name, about: Attributes, flags: int) -> None:
-        del flags
-        chains = self.table(name).chains
-        chain = read_text(about[3])
-        if chain in chains:
-            raise Refused(EEXIST)
-        of_nat = read_text(about.get(7, b"")) == "nat"
-        if of_nat and name[0] == nft.FAMILY_NUMBERS["inet"] and not self.features.inet_nat:
-            raise Refused(ENOENT)
-        chains[chain] = about
-
-    def delete_chain(self, name: Name, about: Attributes, flags: int) -> None:
-        del flags
-        table = self.table(name)
-        chain = read_text(about[3])
-        if chain not in table.chains:
-            raise Refused(ENOENT)
-        held = any(read_text(rule[2]) == chain for rule in table.rules)
-        if held or chain in _jumped_to(table):
-            raise Refused(EBUSY)
-        del table.chains[chain]
-
-    def new_set(self, name: Name, about: Attributes, flags: int) -> None:
-        del flags
-        table = self.table(name)
-        named = read_text(about[2])
-        if named in table.sets:
-            raise Refused(EEXIST)
-        kind = read_number(about[3])
-        if kind & nft.INTERVAL and not self.features.interval_sets:
-            raise Refused(EOPNOTSUPP)
-        if kind & nft.CONCAT and not self.features.concat_intervals:
-            raise Refused(EINVAL)
-        table.sets[named] = about
-        table.elements[named] = []
-
-    def delete_set(self, name: Name, about: Attributes, flags: int) -> None:
-        del flags
-        table = self.table(name)
-        named = read_text(about[2])
-        if named not in table.sets:
-            raise Refused(ENOENT)
-        for rule in table.rules:
-            if named in [
-                it.name for it in _expressions(rule) if isinstance(it, Lookup | VerdictMap)
-            ]:
-                raise Refused(EBUSY)
-        del table.sets[named], table.elements[named]
-
-    def new_elements(self, name: Name, about: Attributes, flags: int) -> None:
-        del flags
-        table = self.table(name)
-        named = read_text(about[2])
-        if named not in table.sets:
-            raise Refused(ENOENT)
-        table.elements[named] += [element for _, element in items(about[3])]
-        if not _jumped_to(table) <= table.chains.keys():
-            raise Refused(ENOENT)
-
-    def new_rule(self, name: Name, about: Attributes, flags: int) -> None:
-        del flags
-        table = self.table(name)
-        if read_text(about[2]) not in table.chains:
-            raise Refused(ENOENT)
-        for expression in _expressions(about):
-            self.see_to(expression, table)
-        table.rules.append(about)
-
-    def see_to(self, expression: Expression, table: KeptTable) -> None:
-        """Refuse an expression that this kernel lacks, or that names what is not there."""
-        has = self.features
-        missing = (
-            (isinstance(expression, Redir) and not has.redirect)
-            or (isinstance(expression, Log) and not has.log)
-            or (isinstance(expression, Lookup | VerdictMap) and expression.name not in table.sets)
-            or (
-                isinstance(expression, Verdict)
-                and bool(expression.chain)
-                and expression.chain not in table.chains
-            )
-        )
-        if missing:
-            name = type(expression).__name__.lower()
-            raise Refused(ENOENT, f"at its expression {name}")
-        lacking = isinstance(expression, CtZone) and not has.zone
-        owner = isinstance(expression, Meta) and expression.key in {"skuid", "skgid"}
-        if lacking or (owner and not has.owner):
-            raise Refused(EOPNOTSUPP)
-
-    def delete_rules(self, name: Name, about: Attributes, flags: int) -> None:
-        """Delete all rules of a table, or of a chain, or the one of a handle."""
-        del flags
-        table = self.table(name)
-        chain = read_text(about.get(2, b""))
-        if chain and chain not in table.chains:
-            raise Refused(ENOENT)
-        handle = read_number(about.get(3, b""))
-        kept = [
-            rule
-            for place, rule in enumerate(table.rules, 1)
-            if (chain and read_text(rule[2]) != chain) or (handle and handle != place)
-        ]
-        table.rules = kept
-
-
-_TAKERS: dict[int, Callable[[_Change, Name, Attributes, int], None]] = {
-    nft.NEWTABLE: _Change.new_table,
-    nft.DELTABLE: _Change.delete_table,
-    nft.NEWCHAIN: _Change.new_chain,
-    nft.DELCHAIN: _Change.delete_chain,
-    nft.NEWSET: _Change.new_set,
-    nft.DELSET: _Change.delete_set,
-    nft.NEWSETELEM: _Change.new_elements,
-    nft.NEWRULE: _Change.new_rule,
-    nft.DELRULE: _Change.delete_rules,
-}
-
-
-def _expressions(rule: Attributes) -> tuple[Expression, ...]:
-    body = b"".join(attribute(kind, value) for kind, value in rule.items())
-    return decode_rule(_message(nft.NEWRULE, 0, body))[1].expressions
-
-
-def _jumped_to(table: KeptTable) -> set[str]:
-    """Return the chains that rules and verdict maps lead to."""
-    found = {
-        it.chain
-        for rule in table.rules
-        for it in _expressions(rule)
-        if isinstance(it, Verdict) and it.chain
-    }
-    elements = [attributes(it) for kept in table.elements.values() for it in kept]
-    verdicts = [attributes(attributes(it.get(2, b"")).get(2, b"")) for it in elements]
-    return found | {read_text(verdict[2]) for verdict in verdicts if 2 in verdict}  # noqa: PLR2004
 
 
 def _message(kind: int, family: int, body: bytes, flags: int = 0) -> Message:
