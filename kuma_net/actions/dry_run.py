@@ -21,10 +21,16 @@ def dry_run(wished: Wish, request: Request) -> InstallReport:
         backend=kind,
         reason=wished.choice.reason,
         families=wished.ruleset.families,
-        notes=wished.notes,
+        notes=(*wished.notes, *_firewalld_note(wished)),
         details=wished.details,
         text=restore_texts(wished, stamped=kind != "nftables") if restore else nft_text(wished),
     )
+
+
+def _firewalld_note(wished: Wish) -> tuple[str, ...]:
+    if not wished.config.store_firewalld:
+        return ()
+    return ("firewalld would keep the rules too, in /etc/firewalld/direct.xml",)
 
 
 def nft_text(wished: Wish) -> str:

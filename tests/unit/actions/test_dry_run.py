@@ -37,6 +37,13 @@ def test_one_family_has_one_heading() -> None:
     assert "IPv6" not in install(config, PaperWorld(), Request(dry_run_form="restore")).text
 
 
+def test_what_firewalld_would_keep_is_told() -> None:
+    world = PaperWorld()
+    report = install(DRY.replace(store_firewalld=True), world)
+    assert any("firewalld would keep" in note for note in report.notes)
+    assert world.firewalld == {}
+
+
 def test_verbose_text_has_long_option_names() -> None:
     config = DRY.replace(verbose=True)
     text = install(config, PaperWorld(), Request(dry_run_form="restore")).text
