@@ -34,6 +34,15 @@ class Stamp(Record):
         """``kuma-net VERSION config=DIGEST rules=DIGEST``."""
         return f"kuma-net {self.version} config={self.config} rules={self.rules}"
 
+    def is_kept_by(self, found: Stamp | None) -> bool:
+        """Whether rules stamped ``found`` may stay where these are wanted.
+
+        Program and rules must be the same.  The configuration may be another one: what an
+        annotation says and what a flag says often come to the same rules, and equal rules are
+        no reason to send anything.
+        """
+        return found is not None and (found.version, found.rules) == (self.version, self.rules)
+
 
 def parse_stamp(text: str) -> Stamp | None:
     """Read a stamp's text form; None when it is not one."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from errno import ERESTART
 
-from kuma_net.backends.base import Applied
+from kuma_net.backends.base import Applied, parse_stamp
 from kuma_net.errors import NetlinkError
 from kuma_net.netfilter.lower import lower, stamp_chain
 from kuma_net.netfilter.nf_tables import STAMP_CHAIN, TABLE, Features
@@ -126,6 +126,7 @@ class Transaction:
     def __init__(self, kernel: Kernel, wish: Wish | None) -> None:
         """Ask nothing yet."""
         self._kernel = kernel
+        self._wish = wish
         self._stamp = str(wish.stamp) if wish else ""
         self._wanted: Tables = wish.tables() if wish else ()
         self._userdata = bool(wish and wish.features.table_userdata)
@@ -203,7 +204,8 @@ class Transaction:
     def _is_same(self, old: Table, new: Table) -> bool:
         from kuma_net.netfilter.raise_ import bare, stamp_of
 
-        return stamp_of(old) == self._stamp and bare(old) == bare(new)
+        kept = self._wish and self._wish.stamp.is_kept_by(parse_stamp(stamp_of(old)))
+        return bool(kept) and bare(old) == bare(new)
 
     def _within(self, old: Table, new: Table) -> Table:
         """Return the new table for the old one's place, whose comment stays: with a stamp in it."""

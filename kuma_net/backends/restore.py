@@ -277,8 +277,9 @@ def _is_same(seen: Seen, ruleset: Ruleset, stamp: Stamp) -> bool:
     """Whether what was seen is what is asked, word for word."""
     if not seen or _strange(seen.values()) or compare(ruleset, _joined(seen)):
         return False
-    wanted = str(stamp) if _speaks(ruleset) else ""
-    return all(saved.stamp == wanted for saved in seen.values())
+    if not _speaks(ruleset):
+        return not any(saved.stamp for saved in seen.values())
+    return all(stamp.is_kept_by(parse_stamp(saved.stamp)) for saved in seen.values())
 
 
 def _passes(refusal: HostError) -> bool:

@@ -38,3 +38,15 @@ def test_a_stamp_fits_the_user_data_of_a_table() -> None:
 )
 def test_other_texts_are_no_stamps(text: str) -> None:
     assert parse_stamp(text) is None
+
+
+def test_rules_made_alike_by_another_configuration_may_stay() -> None:
+    wanted = Stamp("0.1.0", "1" * 16, "2" * 16)
+    assert wanted.is_kept_by(wanted.replace(config="3" * 16))
+
+
+@pytest.mark.parametrize("change", [{"version": "0.0.9"}, {"rules": "3" * 16}])
+def test_another_program_or_other_rules_may_not(change: dict[str, str]) -> None:
+    wanted = Stamp("0.1.0", "1" * 16, "2" * 16)
+    assert not wanted.is_kept_by(wanted.replace(**change))
+    assert not wanted.is_kept_by(None)
