@@ -15,6 +15,7 @@ off before anything of ours is imported, which is why that happens inside ``main
 
 from __future__ import annotations
 
+import gc
 import sys
 
 TYPE_CHECKING = False
@@ -40,29 +41,36 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     """
     name = program or (sys.argv[0].rpartition("/")[2] if sys.argv else "")
     words = list(sys.argv[1:] if argv is None else argv)
-    from kuma_net.cli.speech import is_program, leave, say, say_error
+    collecting = gc.isenabled()
+    gc.disable()
+    from kuma_net.cli.speech import is_program, leave
 
     ours = argv is None and is_program("kuma-init", "kumactl", "init.py")
-    if ours:
-        import gc
-
-        gc.disable()
-    from kuma_net.errors import KumaNetError
-
     try:
-        code = _run(words, as_kumactl=name == "kumactl")
-    except KumaNetError as error:
-        say_error(error)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted")
-        code = FAILED
-    except OSError as problem:  # nearly always: our output cannot be written
-        say(str(problem))
-        code = FAILED
+        code = _main(words, as_kumactl=name == "kumactl")
+    finally:
+        if collecting and not ours:
+            gc.enable()
     if ours:
         leave(code)
     return code
+
+
+def _main(words: list[str], *, as_kumactl: bool) -> int:
+    """Do what the words say; errors become sentences and exit codes."""
+    from kuma_net.cli.speech import say, say_error
+    from kuma_net.errors import KumaNetError
+
+    try:
+        return _run(words, as_kumactl=as_kumactl)
+    except KumaNetError as error:
+        say_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+    except OSError as problem:  # nearly always: our output cannot be written
+        say(str(problem))
+    return FAILED
 
 
 def _run(words: list[str], *, as_kumactl: bool) -> int:
