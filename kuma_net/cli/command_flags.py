@@ -30,7 +30,7 @@ CONFIRM = Flag(
 CREATE_USER = Flag("--create-user", "Make the user kuma-dp (5678) if there is none.")
 JSON = Flag("--json", "Print the result as JSON.")
 VERSION = Flag("--version", "Print the version.")
-ORIGIN = Flag("--origin", "Say beside each value where it came from.")
+ORIGIN = Flag("--origin", "Say where each value came from.")
 INSTALLED = Flag("--installed", "Explain what is installed, not what the options ask for.")
 
 PLACE = (NETNS, PID)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from kuma_net.actions.world import environment
 from kuma_net.cli.inputs import gather, refuse
+from kuma_net.cli.json_text import json_text
 from kuma_net.cli.speech import say
+from kuma_net.tproxy.options import BY_PATH
 from kuma_net.tproxy.sources import load
 
 TYPE_CHECKING = False
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
 
 def show_command(arguments: Arguments) -> int:
     """Print the configuration that all sources make, on request with their names."""
-    from kuma_net.tproxy.reference import show
+    from kuma_net.tproxy.reference import effective, show
 
     loaded = load(gather(arguments, environment()))
     say(*loaded.notes)
-    sys.stdout.write(show(loaded.config, origins=arguments.switched("--origin")))
+    origins = arguments.switched("--origin")
+    if not arguments.switched("--json"):
+        text = show(loaded.config, origins=origins)
+    elif origins:
+        text = json_text({path: loaded.config.source_of(path) for path in BY_PATH})
+    else:
+        text = json_text(effective(loaded.config))
+    sys.stdout.write(text)
     return 0
 
 
@@ -30,5 +38,5 @@ def schema_command(arguments: Arguments) -> int:
     from kuma_net.tproxy.schema import json_schema
 
     refuse(list(arguments.violations))
-    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+    sys.stdout.write(json_text(json_schema()))
     return 0

@@ -68,6 +68,8 @@ def _main(words: list[str], *, as_kumactl: bool) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted")
+    except BrokenPipeError:  # whoever read our output has had enough
+        pass
     except OSError as problem:  # nearly always: our output cannot be written
         say(str(problem))
     return FAILED

@@ -52,6 +52,8 @@ def run(words: list[str]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         say("interrupted")
         return FAILED
+    except BrokenPipeError:  # whoever read our output has had enough
+        return FAILED
     except OSError as problem:  # nearly always: our output cannot be written
         say(str(problem))
         return FAILED

@@ -16,7 +16,7 @@ from kuma_net.tproxy.options import BY_FLAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 COMMAND_LINE = "command line"
 EBPF_FLAG = "--ebpf-"
@@ -85,21 +85,22 @@ def parse_flags(argv: Sequence[str], extras: Sequence[Flag] = SOURCE_FLAGS) -> A
     options: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
     violations: list[Violation] = []
-    words = iter(argv)
-    for word in words:
+    words = list(reversed(argv))
+    while words:
+        word = words.pop()
         name, equals, text = word.partition("=")
         name = short.get(name, name)
         if name.startswith(EBPF_FLAG):
             _refuse_ebpf(name, violations)
             if not equals and name != "--ebpf-enabled":
-                next(words, None)
+                _value(words, known)
             continue
         if word == "--":
-            violations += [_stray(rest) for rest in words]
-            continue
+            violations += [_stray(rest) for rest in reversed(words)]
+            break
         takes_value = _takes_value(name, known)
         if takes_value is None:
-            violations.append(_stranger(name, known) if name.startswith("-") else _stray(word))
+            violations.append(_strange(word, words, known))
             continue
         if not equals:
             text = "true"
@@ -128,12 +129,11 @@ def _takes_value(name: str, extras: dict[str, Flag]) -> bool | None:
     return legacy.takes_value if legacy else None
 
 
-def _value(words: Iterator[str], extras: dict[str, Flag]) -> str | None:
-    """Return the next word, unless there is none or it is a flag itself."""
-    word = next(words, None)
-    if word is None or _takes_value(word.partition("=")[0], extras) is not None:
+def _value(words: list[str], extras: dict[str, Flag]) -> str | None:
+    """Take the next word (the last of ``words``), unless there is none or it is a flag itself."""
+    if not words or _takes_value(words[-1].partition("=")[0], extras) is not None:
         return None
-    return word
+    return words.pop()
 
 
 def _refuse_ebpf(name: str, violations: list[Violation]) -> None:
@@ -150,12 +150,22 @@ def _stray(word: str) -> Violation:
     return Violation(word, "", COMMAND_LINE, "not understood", right)
 
 
-def _stranger(name: str, extras: dict[str, Flag]) -> Violation:
-    """Return what to say about a flag that nobody knows."""
-    from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
-    from kuma_net.tproxy.spelling import did_you_mean
+def _strange(word: str, words: list[str], extras: dict[str, Flag]) -> Violation:
+    """Return what to say about a word that nobody knows.
 
-    right = did_you_mean(name, (*BY_FLAG, *extras, *LEGACY_FLAGS))
+    The value that belongs to the flag that was meant is taken from ``words``: it is no second
+    mistake.
+    """
+    name, equals, _ = word.partition("=")
+    if not name.startswith("-"):
+        return _stray(word)
+    from kuma_net.tproxy.legacy import FLAGS as LEGACY_FLAGS
+    from kuma_net.tproxy.spelling import nearest
+
+    meant = nearest(name, (*BY_FLAG, *extras, *LEGACY_FLAGS))
+    if not equals and _takes_value(meant, extras):
+        _value(words, extras)
+    right = f"did you mean {meant}?" if meant else ""
     return Violation(name, "", COMMAND_LINE, "unknown flag", right)
 
 

@@ -14,6 +14,7 @@ from kuma_net.tproxy.options import OPTIONS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from kuma_net.tproxy.config import Config
     from kuma_net.tproxy.option import Legacy, Option
@@ -46,6 +47,21 @@ def show(config: Config, *, origins: bool = False) -> str:
         comment = f"  # {_one_line(config.source_of(option.path))}" if origins else ""
         lines += _lines(leaf, KINDS[option.kind].write(value), "  " * len(branches), comment)
     return "\n".join(lines) + "\n"
+
+
+def effective(config: Config) -> dict[str, object]:
+    """Return the effective configuration as nested plain values; ``--config`` reads it as JSON."""
+    document: dict[str, object] = {}
+    for option in OPTIONS:
+        value = _field(config, option)
+        if value == 0 and option.kind == "port":
+            continue  # redirect.inbound.portIPv6: the same as port
+        *branches, leaf = option.path.split(".")
+        node: Any = document
+        for branch in branches:
+            node = node.setdefault(branch, {})
+        node[leaf] = KINDS[option.kind].write(value)
+    return document
 
 
 def _field(config: Config, option: Option) -> object:

@@ -14,7 +14,11 @@ from kuma_net.tproxy.flags import Flag, parse_flags
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXTRAS = (Flag("--config", "", "FILE", repeatable=True), Flag("--origin", ""))
+EXTRAS = (
+    Flag("--config", "", "FILE", repeatable=True),
+    Flag("--origin", ""),
+    Flag("--json", ""),
+)
 
 
 def test_what_is_shown_is_a_document_that_gives_the_same_again(
@@ -38,6 +42,22 @@ def test_origins_are_told_beside_each_value(capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert "wait: 7  # flag --wait" in lines
     assert "waitInterval: 0  # default" in lines
+
+
+def test_as_json_it_is_a_document_too_or_the_origin_of_each_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--exclude-outbound-ports=22,80-90", "--wait=7", "--json"]
+    assert show_command(parse_flags(words, EXTRAS)) == 0
+    shown = capsys.readouterr().out
+    assert json.loads(shown)["redirect"]["outbound"]["excludePorts"] == [22, "80-90"]
+    document = tmp_path / "shown.json"
+    document.write_text(shown)
+    assert show_command(parse_flags([f"--config={document}", "--json"], EXTRAS)) == 0
+    assert capsys.readouterr().out == shown
+    assert show_command(parse_flags([*words, "--origin"], EXTRAS)) == 0
+    origins = json.loads(capsys.readouterr().out)
+    assert (origins["wait"], origins["waitInterval"]) == ("flag --wait", "default")
 
 
 def test_older_names_are_told_on_the_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,6 +97,21 @@ def test_what_is_not_understood_is_said(line: str, messages: list[str]) -> None:
         assert sentence.startswith(message)
 
 
+def test_the_value_of_a_misspelt_flag_is_no_second_mistake() -> None:
+    arguments = parse_flags(["--exclude-inbound-port", "80", "--verbos", "--redirect-dns"])
+    assert [violation.path for violation in arguments.violations] == [
+        "--exclude-inbound-port",
+        "--verbos",
+    ]
+    assert arguments.options == (("--redirect-dns", "true"),)
+
+
+def test_a_flag_after_a_missing_value_still_counts() -> None:
+    arguments = parse_flags(["--kuma-dp-user", "--redirect-dns"])
+    assert [violation.wrong for violation in arguments.violations] == ["needs a value"]
+    assert arguments.options == (("--redirect-dns", "true"),)
+
+
 def test_ebpf_is_refused_in_one_sentence() -> None:
     found = said("--ebpf-enabled --ebpf-instance-ip 10.0.0.1 --ebpf-bpffs-path=/sys/fs/bpf")
     assert len(found) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from kuma_net.documents.events import read_events
 from kuma_net.tproxy.config import Config, Dns, Inbound, Origin, Redirect
 from kuma_net.tproxy.legacy import ANNOTATIONS, FLAGS
 from kuma_net.tproxy.options import OPTIONS
-from kuma_net.tproxy.reference import options_markdown, show
+from kuma_net.tproxy.reference import effective, options_markdown, show
 from kuma_net.tproxy.sources import Sources, load
 from lab.configs import configs
 
@@ -32,6 +33,11 @@ def test_what_is_shown_reads_back_as_the_same_configuration(config: Config) -> N
         text = show(config, origins=origins)
         assert reread(text) == config
         assert load_document(text) == read_events(text)
+
+
+@given(configs())
+def test_what_is_shown_as_plain_values_reads_back_from_json(config: Config) -> None:
+    assert reread(json.dumps(effective(config))) == config
 
 
 def test_every_value_tells_where_it_came_from() -> None:
