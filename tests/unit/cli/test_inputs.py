@@ -33,12 +33,14 @@ def test_all_files_that_cannot_be_read_are_told_with_what_the_parser_found(tmp_p
     latin = tmp_path / "latin"
     latin.write_bytes(b"\xe9")
     words = ["--bogus", "--config", f"{tmp_path}/none", "--config", str(latin), "--config", "a\0b"]
+    words += ["--config", "/dev/zero"]
     wrong = [violation.wrong for violation in gather(parse_flags(words), {}).violations]
     assert wrong == [
         "unknown flag",
         "cannot be read: No such file or directory",
         "byte 0 is not UTF-8",
         "not the name of a file",
+        "larger than 16 MiB",
     ]
 
 
