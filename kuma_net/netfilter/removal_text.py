@@ -10,10 +10,11 @@ would hit the first of them, and the number decides.
 ``render_replacement`` is install over an older install: in each table the old rules go and the
 new ones come in one transaction, so no packet meets a table that has neither.
 
-What surprised us: a chain that is deleted and made again in one transaction of the nft flavour
-is refused by some versions, so a chain that stays is emptied only.  And every command of the
-legacy flavour, ``-A`` included, sets the counters of a chain's *policy* back to zero; those of
-rules survive.
+A chain that the new rules have too is emptied and kept, not deleted and made again: less for the
+kernel to do.
+
+What surprised us: every command of the legacy flavour, ``-A`` included, sets the counters of a
+chain's *policy* back to zero; those of rules survive.
 """
 
 from __future__ import annotations

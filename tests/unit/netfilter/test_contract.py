@@ -56,7 +56,7 @@ def joined(*listed: Rule, families: tuple[Family, ...] = BOTH_FAMILIES) -> tuple
     return hook.rules if hook else ()
 
 
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 """A ruleset takes milliseconds to draw."""
 
 

@@ -29,7 +29,7 @@ def test_the_digest_of_a_value_stays_the_same_from_release_to_release() -> None:
     assert digest(known) != digest(EMPTY)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets(families=[BOTH_FAMILIES]))
 def test_what_is_read_back_has_the_digest_of_what_was_asked(ruleset: Ruleset) -> None:
     asked = canonical(ruleset)

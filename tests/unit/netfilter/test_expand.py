@@ -44,7 +44,7 @@ def fits_one_line(rule: Rule) -> bool:
     return True
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets(families=[BOTH_FAMILIES]), st.sampled_from(BOTH_FAMILIES))
 def test_every_rule_fits_one_line(ruleset: Ruleset, family: Family) -> None:
     one = expand(ruleset, family)
@@ -52,7 +52,7 @@ def test_every_rule_fits_one_line(ruleset: Ruleset, family: Family) -> None:
     assert all(fits_one_line(rule) for _, rule in one.rules())
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets(families=[BOTH_FAMILIES]), packets())
 def test_expanded_rules_mean_the_same(ruleset: Ruleset, packet: Packet) -> None:
     whole, one = simulate(ruleset, packet), simulate(expand(ruleset, packet.family), packet)

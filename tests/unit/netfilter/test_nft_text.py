@@ -196,7 +196,7 @@ def test_nft_has_no_way_to_write_a_quotation_mark() -> None:
     assert len(quoted("é" * LONGEST_COMMENT).encode()) <= LONGEST_COMMENT + 2
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets())
 def test_every_ruleset_has_a_script(ruleset: Ruleset) -> None:
     script = render_nft(ruleset, stamp="s")

@@ -46,7 +46,7 @@ def installed(tables: Tables, ruleset: Ruleset, *, comments: bool) -> None:
     tables.load(render_restore(asked, V4, stamp="s", comments=comments))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets(families=[BOTH_FAMILIES]), st.booleans())
 def test_removal_leaves_what_was_there_before(ruleset: Ruleset, comments: bool) -> None:
     tables, before = foreign(), foreign().saved()
@@ -56,7 +56,7 @@ def test_removal_leaves_what_was_there_before(ruleset: Ruleset, comments: bool) 
     assert render_removal(parse_saved(tables.saved(), V4)) == ""
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     rulesets(families=[BOTH_FAMILIES]),
     rulesets(families=[BOTH_FAMILIES]),

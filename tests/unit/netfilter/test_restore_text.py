@@ -229,7 +229,7 @@ def test_comments_are_quoted_and_cut_to_what_the_kernel_takes() -> None:
     assert 250 < len(inside.encode()) <= 255
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets())
 def test_every_text_loads(ruleset: Ruleset) -> None:
     for family in ruleset.families:

@@ -136,7 +136,7 @@ def test_other_rules_are_refused_with_the_reason(line: str, wrong: str) -> None:
         read(line)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets())
 def test_what_is_written_is_read_back(ruleset: Ruleset) -> None:
     for family in ruleset.families:

@@ -139,7 +139,7 @@ def joined(ruleset: Ruleset) -> Ruleset:
     return flatten(contract(ruleset, None))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rulesets(), st.booleans(), st.booleans())
 def test_what_was_restored_is_read_back(
     ruleset: Ruleset, comments: bool, among_others: bool
