@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from kuma_net.errors import ConfigError
+from kuma_net.netfilter.simulate import simulate
 from kuma_net.tproxy.options import BY_PATH
+from lab.agent import CallError
 from lab.cases import CASES, Case
-from lab.installing import BACKENDS, FLAVOUR, add_foreign, config_of, install_here
+from lab.host import ETC
+from lab.installing import (
+    BACKENDS,
+    FLAVOUR,
+    add_foreign,
+    config_of,
+    install_here,
+    ruleset_here,
+)
+from lab.packets import packet_of
 from lab.rows import check_rows, listing, parse_rows
-from lab.topology import Lab
+from lab.topology import Lab, quiet_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kuma_net.backends.base import Kind
     from kuma_net.tproxy.config import Config
+    from lab.host import Host
+
+ETC_FILES = {f"/etc/{name}": text for name, text in ETC.items()}
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
@@ -44,6 +61,51 @@ def test_packets_land_where_the_configuration_promises(case: Case, backend: Kind
 def test_every_option_appears_in_a_table_of_packets() -> None:
     tried = {path for case in CASES for path in case.options} | {"backend"}
     assert sorted(BY_PATH) == sorted(tried)
+
+
+QUIET = {
+    *("backend", "dryRun", "verbose", "storeFirewalld", "comments.disabled", "iptablesExecutables"),
+    *("wait", "waitInterval", "retry.maxRetries", "retry.sleepBetweenRetries"),
+    *("log.enabled", "log.level", "dropInvalidPackets"),
+    *("redirect.inbound.chainName", "redirect.inbound.redirectChainName"),
+    *("redirect.outbound.chainName", "redirect.outbound.redirectChainName"),
+    "redirect.inbound.insertRedirectInsteadOfAppend",
+    "redirect.outbound.insertRedirectInsteadOfAppend",
+    "redirect.dns.skipConntrackZoneSplit",
+}
+"""Options that move no first packet in a table of our own; other tests show what they do."""
+
+
+def landings(host: Host, case: Case, options: Mapping[str, object]) -> list[tuple[object, ...]]:
+    """Return what the simulator says of every row of a case under some of its options."""
+    try:
+        ruleset = host.call(ruleset_here, config_of(options), "nftables")
+    except (CallError, ConfigError) as refused:
+        return [(str(refused),)]
+    verdicts = [
+        simulate(ruleset, packet_of(row, family))
+        for row in parse_rows(case.rows)
+        for family in row.families
+    ]
+    return [(verdict.outcome, verdict.port) for verdict in verdicts]
+
+
+def test_every_option_decides_where_some_row_lands() -> None:
+    """Without the option at least one of the rows it stands beside would land elsewhere."""
+    decisive = set()
+    host = quiet_host()
+    try:
+        for case in CASES:
+            for path, text in (ETC_FILES | dict(case.files)).items():
+                host.write(path, text)
+            whole = landings(host, case, case.options)
+            for path in case.options:
+                rest = {key: value for key, value in case.options.items() if key != path}
+                if landings(host, case, rest) != whole:
+                    decisive.add(path)
+    finally:
+        host.stop()
+    assert sorted(set(BY_PATH) - QUIET - decisive) == []
 
 
 def test_every_case_has_a_name_of_its_own() -> None:

@@ -11,14 +11,13 @@ import random
 import pytest
 
 from kuma_net.netfilter.explain import explain
-from kuma_net.netfilter.packet import Packet
 from kuma_net.netfilter.simulate import simulate
-from kuma_net.values import Family, L4Proto, Network
 from lab.host import SIDECAR, WORKLOAD
 from lab.installing import BACKENDS, apply_here, config_of, remove_here, ruleset_here
+from lab.packets import packet_of
 from lab.rows import Row, in_words, listen, parse_rows, send_rows
 from lab.servers import Landing
-from lab.topology import ADDRESSES, HOST_OF, Lab
+from lab.topology import HOST_OF, Lab
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ DESTINATIONS = (
     *("office", "office-b", "abroad", "world", "nameserver"),
 )
 ARRIVING = ("remote", "neighbour", "office", "abroad", "guest")
-INTERFACE_OF = {"remote-b": "eth1", "guest": "br0"}
-"""Through which link of the application's host an address is reached; eth0 if not listed."""
-INTERFACE_FROM = {"neighbour": "eth1", "guest": "br0"}
 
 PIECES: tuple[dict[str, object], ...] = (
     {"redirect.inbound.enabled": False},
@@ -91,39 +87,6 @@ def random_row(chance: random.Random) -> Row:
     return Row(sender, proto, name, port, "direct", family)
 
 
-def packet_of(row: Row) -> Packet:
-    """Return the row's packet as the rules of the application's host see it."""
-    (name,) = row.families
-    family = Family.IPV4 if name == "ipv4" else Family.IPV6
-    origin = row.origin
-    sent = origin.host == "app"
-    source = ("guest" if origin.host == "guest" else "self") if not origin.source else origin.source
-    return Packet(
-        hook="OUTPUT" if sent else "PREROUTING",
-        family=family,
-        proto=L4Proto.TCP if row.proto == "tcp" else L4Proto.UDP,
-        source=address(source, name),
-        destination=address(row.name, name),
-        source_port=40000,
-        destination_port=row.port,
-        in_interface="" if sent else INTERFACE_FROM.get(row.sender, "eth0"),
-        out_interface=leaving(row) if sent else "",
-        uid=origin.uid if sent else None,
-        gid=origin.gid if sent else None,
-    )
-
-
-def address(name: str, family: str) -> int:
-    return Network.parse(ADDRESSES[name][("ipv4", "ipv6").index(family)]).address
-
-
-def leaving(row: Row) -> str:
-    """Return the link a packet of the application's host leaves through."""
-    if row.name not in HOST_OF:
-        return "lo"
-    return INTERFACE_OF.get(row.name, "eth0")
-
-
 def agrees(verdict: Verdict, row: Row, outcome: Outcome) -> bool:
     """Whether a packet landed where the simulator says."""
     if not isinstance(outcome, Landing):
@@ -156,6 +119,6 @@ def test_packets_land_where_the_simulator_says(lab: Lab, backend: Kind, seed: in
     finally:
         lab.app.call(remove_here, backend)
     for row, outcome in zip(rows, outcomes, strict=True):
-        verdict = simulate(ruleset, packet_of(row))
+        verdict = simulate(ruleset, packet_of(row, row.families[0]))
         told = f"{options}\n{row} {row.families[0]}: {in_words(outcome)}\n{explain(verdict)}"
         assert agrees(verdict, row, outcome), told
