@@ -61,7 +61,7 @@ def uninstall_command(arguments: Arguments) -> int:
     violations += [
         Violation(flag, text, COMMAND_LINE, "has no effect on uninstall", "leave it out")
         for flag, text in arguments.options
-        if flag not in WITHOUT_CONFIGURATION
+        if flag not in (*WITHOUT_CONFIGURATION, "--config-file")  # kumactl's own, on any command
         and all(flag != violation.path for violation in arguments.violations)
     ]
     refuse(violations)

@@ -66,11 +66,20 @@ def option_sections(only: Sequence[str] | None = None) -> Iterator[Section]:
     for title in (GENERAL, *(title for title, _ in SECTIONS), RULES, RUNNING):
         entries = tuple(
             option_entry(option)
+            if only is None or option.path not in REWORDED
+            else Entry(option.flag, REWORDED[option.path])
             for option in OPTIONS
             if option.flag and section_of(option) == title and (only is None or option.flag in only)
         )
         if entries:
             yield Section(title, entries)
+
+
+REWORDED = {
+    "dryRun": "Print what would be taken away and change nothing.",
+    "verbose": "Has no effect here; kumactl takes it.",
+}
+"""What options do for a command that takes away instead of installing."""
 
 
 def option_entry(option: Option) -> Entry:
@@ -132,18 +141,15 @@ LEAN_UNINSTALL = (
 )
 
 
-def lean_help(verb: str, extras: Sequence[Flag], *, as_kumactl: bool) -> str:
-    """Return the help of ``kuma-init``, or of the program called ``kumactl``."""
-    from kuma_net.cli.command_flags import KUMACTL, UNINSTALL, WITHOUT_CONFIGURATION
+def lean_help(verb: str, own: Sequence[Flag], *, as_kumactl: bool) -> str:
+    """Return the help of ``kuma-init``, or of the program called ``kumactl``; ``own`` its flags."""
+    from kuma_net.cli.command_flags import WITHOUT_CONFIGURATION
 
     program = f"kumactl {verb} transparent-proxy" if as_kumactl else "kuma-init"
     if verb == "uninstall":
         program = program if as_kumactl else f"{program} uninstall transparent-proxy"
     introduction = LEAN_INTRODUCTION if verb == "install" else LEAN_UNINSTALL
     only = None if verb == "install" else WITHOUT_CONFIGURATION
-    own = [flag for flag in extras if flag not in KUMACTL]
-    if verb == "uninstall":
-        own = list(UNINSTALL)
     command = Section("This program", tuple(flag_entry(flag) for flag in (*own, HELP)))
     parts = [f"Usage: {program} [FLAGS]\n", "\n".join(wrap(introduction, WIDTH)) + "\n"]
     parts += [section_text(section) for section in (*option_sections(only), command)]

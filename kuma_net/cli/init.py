@@ -76,29 +76,28 @@ def _main(words: list[str], *, as_kumactl: bool) -> int:
 
 
 def _run(words: list[str], *, as_kumactl: bool) -> int:
-    from kuma_net.cli.command_flags import INSTALL, KUMACTL, VERSION
-    from kuma_net.cli.speech import say
+    from kuma_net.cli.command_flags import INSTALL, KUMACTL, UNINSTALL, VERSION
     from kuma_net.tproxy.flags import parse_flags
 
-    extras: tuple[Flag, ...] = (*INSTALL, VERSION)
     verb = "install"
     if as_kumactl:
-        extras = (*extras, *KUMACTL)
         valued = {flag.name for flag in KUMACTL if flag.metavar} | {"--config-file"}
-        found, words = _kumactl_verb(words, valued)
-        if words == ["--version"] or found == "version":
+        verb, words = _kumactl_verb(words, valued)
+        if verb == "version" or words == ["--version"]:
             return _version()
-        if not found:
+        if not verb:
+            from kuma_net.cli.speech import say
+
             say(ONLY)
             return USAGE
-        verb = found
     elif words[1:2] == [OBJECT] and words[0] in {"install", "uninstall"}:
         verb, words = words[0], words[2:]
-    arguments = parse_flags(words, extras)
+    own: tuple[Flag, ...] = UNINSTALL if verb == "uninstall" else INSTALL
+    arguments = parse_flags(words, (*own, VERSION, *(KUMACTL if as_kumactl else ())))
     if arguments.help:
         from kuma_net.cli.help_text import lean_help
 
-        sys.stdout.write(lean_help(verb, extras, as_kumactl=as_kumactl))
+        sys.stdout.write(lean_help(verb, (*own, VERSION), as_kumactl=as_kumactl))
         return 0
     if arguments.switched(VERSION.name):
         return _version()

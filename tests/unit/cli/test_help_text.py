@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kuma_net.cli.command_flags import INSTALL, KUMACTL, VERSION
+from kuma_net.cli.command_flags import INSTALL, KUMACTL, UNINSTALL, VERSION
 from kuma_net.cli.help_text import (
     Entry,
     Section,
@@ -16,13 +16,13 @@ from kuma_net.cli.help_text import (
 )
 from kuma_net.tproxy.options import BY_PATH, OPTIONS
 
-EXTRAS = (*INSTALL, VERSION)
+OWN = {"install": (*INSTALL, VERSION), "uninstall": (*UNINSTALL, VERSION)}
 
 
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
 @pytest.mark.parametrize("as_kumactl", [True, False])
 def test_no_line_is_wider_than_the_terminal(verb: str, *, as_kumactl: bool) -> None:
-    text = lean_help(verb, (*EXTRAS, *KUMACTL), as_kumactl=as_kumactl)
+    text = lean_help(verb, OWN[verb], as_kumactl=as_kumactl)
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert text.startswith("Usage: ")
     assert not any(flag.name in text for flag in KUMACTL)
@@ -38,12 +38,14 @@ def test_every_option_with_a_flag_is_listed_once() -> None:
 
 
 def test_help_of_an_install_has_its_own_flags_and_that_of_an_uninstall_has_not() -> None:
-    install = lean_help("install", EXTRAS, as_kumactl=False)
-    uninstall = lean_help("uninstall", EXTRAS, as_kumactl=False)
+    install = lean_help("install", OWN["install"], as_kumactl=False)
+    uninstall = lean_help("uninstall", OWN["uninstall"], as_kumactl=False)
     for flag in INSTALL:
         assert flag.name in install
     assert "--exclude-inbound-ports" not in uninstall
     assert "--iptables-executables" in uninstall
+    assert "would be installed" in install
+    assert "would be taken away" in uninstall
     assert "uninstall transparent-proxy" in uninstall
     assert "kumactl uninstall transparent-proxy" in lean_help("uninstall", (), as_kumactl=True)
 

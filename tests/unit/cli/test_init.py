@@ -92,8 +92,10 @@ def test_all_mistakes_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_uninstall_takes_no_configuration(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["uninstall", "transparent-proxy", "--redirect-dns", "--verbose"]
-    assert main(words, "kumactl") == 2
-    told = capsys.readouterr().err
-    assert "--redirect-dns: 'true' (from command line): has no effect on uninstall" in told
-    assert "--verbose" not in told
+    words = ["uninstall", "transparent-proxy", "--redirect-dns", "--config=x", "--verbose"]
+    for program in ("kumactl", "kuma-init"):
+        assert main([*words, "--config-file=/root/.kumactl"], program) == 2
+        told = capsys.readouterr().err
+        assert "--redirect-dns: 'true' (from command line): has no effect on uninstall" in told
+        assert "--config (from command line): unknown flag" in told
+        assert "2 mistakes" in told
