@@ -221,9 +221,9 @@ def test_a_change_that_nobody_confirms_is_rolled_back(host: Host) -> None:
 
 
 def test_a_confirmed_change_stays(host: Host) -> None:
-    ended = run(host, "kuma-init --confirm 30m --json")
+    ended = run(host, "kuma-init --confirm 5m --json")
     assert json.loads(ended.stdout)["confirm_within"] == 1800
-    again = run(host, "kuma-init --confirm 30m --verbose --exclude-inbound-ports 1")
+    again = run(host, "kuma-init --confirm 5m --verbose --exclude-inbound-ports 1")
     assert (again.status, again.stdout) == (1, "")
     assert "earlier change waits" in again.stderr
     assert "pending    not confirmed" in run(host, "kuma-net status").stdout
@@ -235,10 +235,10 @@ def test_a_confirmed_change_stays(host: Host) -> None:
 
 
 def test_a_later_change_makes_an_unconfirmed_one_moot(host: Host) -> None:
-    run(host, "kuma-init --confirm 30m")
+    run(host, "kuma-init --confirm 5m")
     run(host, "kuma-init --exclude-inbound-ports 1")
     assert run(host, "kuma-net confirm").status == 1
-    run(host, "kuma-init --confirm 30m")
+    run(host, "kuma-init --confirm 5m")
     run(host, "kuma-net uninstall")
     assert json.loads(run(host, "kuma-net status --json").stdout)["pending"] is None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNDONE = "/run/undone"
-HOUR = 3600.0
+LONG = 300.0
 
 
 @pytest.fixture
@@ -83,16 +83,16 @@ def test_an_unconfirmed_change_is_undone_once(host: Host) -> None:
 
 @pytest.mark.parametrize("word", ["confirm", "supersede"])
 def test_a_confirmed_change_stays_and_its_watcher_goes(host: Host, word: str) -> None:
-    host.call(guard_here, HOUR, "arm")
+    host.call(guard_here, LONG, "arm")
     pending = host.call(ask, word)  # type: ignore[arg-type]  # one of the words
     assert pending is not None
-    assert HOUR - 60 < pending.seconds <= HOUR
+    assert LONG - 60 < pending.seconds <= LONG
     assert eventually(lambda: host.call(watchers_here) == [])
     assert host.call(undone_here) == 0
 
 
 def test_a_watcher_that_is_dismissed_undoes_nothing(host: Host) -> None:
-    host.call(guard_here, HOUR, "dismiss")
+    host.call(guard_here, LONG, "dismiss")
     assert eventually(lambda: host.call(watchers_here) == [])
     assert host.call(undone_here) == 0
 
@@ -114,7 +114,7 @@ def start_and_die_here(seconds: float) -> None:
 def test_the_end_of_the_terminal_is_not_its_end_but_that_of_the_machine_undoes_at_once(
     host: Host,
 ) -> None:
-    (watcher,) = host.call(guard_here, HOUR, "arm")
+    (watcher,) = host.call(guard_here, LONG, "arm")
     os.kill(watcher, signal.SIGHUP)
     os.kill(watcher, signal.SIGINT)
     assert host.call(ask, "status") is not None
@@ -123,7 +123,7 @@ def test_the_end_of_the_terminal_is_not_its_end_but_that_of_the_machine_undoes_a
 
 
 def test_the_watcher_is_in_a_session_of_its_own_and_holds_none_of_our_files(host: Host) -> None:
-    (watcher,) = host.call(guard_here, HOUR, "arm")
+    (watcher,) = host.call(guard_here, LONG, "arm")
     assert os.getsid(watcher) not in {os.getsid(0), host.pid, watcher}
     files = [str(link.readlink()) for link in Path(f"/proc/{watcher}/fd").iterdir()]
     assert files.count("/dev/null") >= 3
@@ -132,15 +132,15 @@ def test_the_watcher_is_in_a_session_of_its_own_and_holds_none_of_our_files(host
 
 
 def test_two_changes_cannot_wait_at_once(host: Host) -> None:
-    host.call(guard_here, HOUR, "arm")
+    host.call(guard_here, LONG, "arm")
     with pytest.raises(CallError) as caught:
-        host.call(guard_here, HOUR, "arm")
+        host.call(guard_here, LONG, "arm")
     assert caught.value.kind == AlreadyPending.__name__
     assert "earlier change waits" in caught.value.message
 
 
 def test_a_caller_that_says_nothing_sensible_is_not_served(host: Host) -> None:
-    host.call(guard_here, HOUR, "arm")
+    host.call(guard_here, LONG, "arm")
     assert host.call(say_here, b"frobnicate") == b""
     assert host.call(ask, "status") is not None
 

@@ -6,8 +6,11 @@ fork, the child knows every module its parent had loaded.
 
 Nothing can leak: the namespaces have no name, they live exactly as long as a process in them,
 and the kernel kills that process (PR_SET_PDEATHSIG) when the one that forked it ends, be it by
-SIGKILL.  What surprised us: the end of file on the pipe would not do, since a second agent,
-forked later, inherits the parent's end of the first one's pipe and keeps it open.
+SIGKILL.  A process that left its session and its parent on purpose (the watcher of an unconfirmed
+change) is adopted by the agent and ends with it.
+
+What surprised us: the end of file on the pipe would not do, since a second agent, forked later,
+inherits the parent's end of the first one's pipe and keeps it open.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
-from lab.system import die_with_parent
+from lab.system import adopt_orphans, die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +115,7 @@ def _live(parent: int, pipe: Connection, prepare: Callable[[], None]) -> None:
     """Be the agent: prepare, then answer calls until told to end; never returns."""
     try:
         die_with_parent(parent)
+        adopt_orphans()
         # A session of its own: the interrupt typed at the terminal is the parent's to handle.
         os.setsid()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,10 +142,10 @@ def _outcome(
 
 
 def _end_children() -> None:
-    """Kill and reap every child of this process, so that no zombie is left to others."""
+    """Kill and reap every descendant of this process: the orphans of a child become its own."""
     listed = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    children = [int(word) for word in listed.read_text(encoding="ascii").split()]
-    for child in children:
-        os.kill(child, signal.SIGKILL)
-    for child in children:
-        os.waitpid(child, 0)
+    while children := [int(word) for word in listed.read_text(encoding="ascii").split()]:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        for child in children:
+            os.waitpid(child, 0)

@@ -21,6 +21,7 @@ MS_PRIVATE = 1 << 18
 """include/uapi/linux/mount.h."""
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 """include/uapi/linux/prctl.h."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -43,6 +44,11 @@ def mount(source: str, target: str, kind: str, flags: int = 0, options: str = ""
         source.encode(), target.encode(), kind.encode(), flags, options.encode() or None
     )
     _checked(status, f"mount {target}")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends (PR_SET_CHILD_SUBREAPER)."""
+    _checked(_LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def die_with_parent(parent: int) -> None:
