@@ -222,7 +222,7 @@ def test_a_change_that_nobody_confirms_is_rolled_back(host: Host) -> None:
 
 def test_a_confirmed_change_stays(host: Host) -> None:
     ended = run(host, "kuma-init --confirm 5m --json")
-    assert json.loads(ended.stdout)["confirm_within"] == 1800
+    assert json.loads(ended.stdout)["confirm_within"] == 300
     again = run(host, "kuma-init --confirm 5m --verbose --exclude-inbound-ports 1")
     assert (again.status, again.stdout) == (1, "")
     assert "earlier change waits" in again.stderr
