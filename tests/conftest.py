@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.topology import Lab
 
 TESTS = Path(__file__).parent
 
@@ -24,6 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written anew."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """Build an application's host, a remote and a guest, in namespaces that end with the test."""
+    from lab.topology import Lab  # its library takes a while to import
+
+    with Lab() as built:
+        yield built
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,7 @@ from lab.topology import ADDRESSES, Lab
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from kuma_net.backends.base import Kind
 
@@ -33,13 +33,6 @@ every_capture = pytest.mark.parametrize(
     "options", [EVERYTHING, SERVERS], ids=["all-DNS", "servers-of-resolv.conf"]
 )
 every_family = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as built:
-        listen(built, parse_rows("workload udp nameserver:53 -> resolver"))
-        yield built
 
 
 def ask(lab: Lab, uid: int, family: int) -> list[tuple[str, int] | str]:
@@ -58,6 +51,7 @@ def place(outcome: Outcome) -> tuple[str, int] | str:
 
 
 def install(lab: Lab, options: Mapping[str, object], backend: Kind) -> None:
+    listen(lab, parse_rows("workload udp nameserver:53 -> resolver"))
     lab.app.call(install_here, config_of({**options, "backend": backend}))
 
 

@@ -29,7 +29,8 @@ from kuma_net.netfilter.ruleset import COMMENT_PREFIX, Chain, Ruleset, comment
 from kuma_net.netfilter.targets import Accept, CtZone, Drop, Jump, Log, Redirect, Return
 from kuma_net.values import BOTH_FAMILIES, Family, interval_text
 from lab.agent import Agent
-from lab.cases import CASES, Case
+from lab.case import Case
+from lab.cases import CASES
 from lab.host import ETC
 from lab.installing import apply_here, config_of, remove_here, ruleset_here
 from lab.topology import Lab

@@ -13,18 +13,10 @@ from lab.rows import check_rows, parse_rows
 from lab.topology import Lab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kuma_net.backends.base import Kind
     from kuma_net.values import Family
 
 PROGRAMS = {"IPv4": "iptables", "IPv6": "ip6tables"}
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as built:
-        yield built
 
 
 def load(lab: Lab, flavour: str, texts: dict[Family, str]) -> None:

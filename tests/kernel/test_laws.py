@@ -8,7 +8,8 @@ import pytest
 
 from kuma_net.netfilter.compare import compare
 from kuma_net.netfilter.digest import digest
-from lab.cases import CASES, PLAIN, Case
+from lab.case import PLAIN, Case
+from lab.cases import CASES
 from lab.foreign import everything, preload
 from lab.host import ETC, Host
 from lab.installing import (
@@ -36,12 +37,6 @@ every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 LARGE = next(case for case in CASES if case.name == "everything at once")
 SMALL = {"redirect.outbound.excludePorts": "443"}
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as built:
-        yield built
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from kuma_net.errors import ConfigError
 from kuma_net.netfilter.simulate import simulate
 from kuma_net.tproxy.options import BY_PATH
 from lab.agent import CallError
-from lab.cases import CASES, Case
+from lab.case import Case
+from lab.cases import CASES
 from lab.host import ETC
 from lab.installing import (
     BACKENDS,

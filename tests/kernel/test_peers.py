@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.cases import Case
+from lab.case import Case
 from lab.installing import BACKENDS, config_of, install_here
 from lab.peers import LINKERD, PEERS
 from lab.rows import check_rows, parse_rows

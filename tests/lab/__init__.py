@@ -3,8 +3,13 @@
 ``system``, ``agent``   a process in namespaces of its own that runs functions for its parent
 ``host``                a machine: such a process with its own /run, /etc and sysctls
 ``topology``            ``Lab``: application, remote and guest, linked by veth pairs, dual stack
-``servers``, ``senders``  who listens, who sends, as which user
-``rows``                tables of packets: "who sends what where -> where it lands"
+``servers``, ``senders``  who listens, who sends, as which user; ``web``, ``names``: HTTP and DNS
+``rows``, ``case``, ``cases*``, ``peers``  packet tables: "who sends what where -> where it lands"
+``packets``             the same rows for the simulator
+``installing``          install, read and remove inside a host; ``foreign``: others' odd rules
+``envoy``               a real Envoy as the sidecar
+``processes``           what runs on this machine, for tests that nothing is left
 
 Everything ends with the process that made it: no namespace has a name, no file outlives one.
+Modules for tests without a kernel stand here too.
 """

@@ -7,7 +7,8 @@ our rules, over both families.  What we do not offer (TPROXY, owners to include)
 
 from __future__ import annotations
 
-from lab.cases import STUB, Case
+from lab.case import Case
+from lab.cases_dns import STUB
 
 REDIRECTS_ALL = """
     remote     tcp self:8088      -> inbound
