@@ -19,7 +19,7 @@ PYTEST := $(BIN)/python -m pytest
 .PHONY: demo test check bench docs clean setup packages lint types layers pages gate envoy
 
 demo: setup envoy
-	PYTHONPATH=tests $(BIN)/python tests/e2e/demo.py
+	@PYTHONPATH=tests $(BIN)/python tests/e2e/demo.py
 
 # One pytest run for all tests, so that its closing line counts everything; it comes last.
 test: setup envoy lint types layers pages
