@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from pyroute2 import IPRoute
 
 from lab.host import Host
+from lab.senders import Probe, send
 from lab.servers import Door, open_doors
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ class Lab:
             self.app.sysctl(name, "1")
         # A local route is enough to send from an IPv4 address, not from an IPv6 one.
         self.remote.sysctl("net.ipv6.ip_nonlocal_bind", "1")
+        # Neighbours that know each other: a first packet from such an address would wait a second.
+        self.remote.call(send, Probe("udp", (ADDRESSES["self"][1], 9)))
 
 
 def quiet_host() -> Host:
