@@ -120,7 +120,7 @@ def _chain_violations(config: Config) -> Iterator[Violation]:
         if not (name.isascii() and name.replace("_", "").isalnum() and len(name) <= room):
             right = f"letters, digits and _, at most {room}"
             yield Violation(path, name, source, "not a chain name", right)
-        elif name == "STAMP":
+        elif name == "STAMP" or name.startswith("STAMP_"):
             yield Violation(path, name, source, "kept for kuma-net itself", "take another name")
         elif name in seen:
             wrong = f"{seen[name]} has the same name"

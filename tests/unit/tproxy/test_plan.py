@@ -71,8 +71,9 @@ def test_a_chain_name_that_iptables_would_refuse_is_refused(name: str) -> None:
     assert "letters, digits and _" in message
 
 
-def test_the_stamps_chain_name_is_kept_for_us() -> None:
-    message = refusal(Config(redirect=Redirect(outbound=Outbound(chain_name="STAMP"))))
+@pytest.mark.parametrize("name", ["STAMP", "STAMP_OUTPUT_1"])
+def test_the_stamps_chain_names_are_kept_for_us(name: str) -> None:
+    message = refusal(Config(redirect=Redirect(outbound=Outbound(chain_name=name))))
     assert "kept for kuma-net itself" in message
 
 
