@@ -24,7 +24,7 @@ Machine of these figures: {machine}.
 
 
 def main(names: list[str]) -> int:
-    """Run the scripts; return 1 when any of them missed a figure."""
+    """Run the scripts; return 1 when one missed a figure or did not end."""
     page = [HEAD.format(machine=machine())]
     missed = 0
     for name in names or SCRIPTS:
@@ -33,6 +33,9 @@ def main(names: list[str]) -> int:
         done = subprocess.run(
             [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False
         )
+        if not done.stdout:
+            print(f"{name} did not come to its end; bench/README.md stays as it was", flush=True)
+            return 1
         print(done.stdout, flush=True)
         missed |= done.returncode
         theory = script.read_text().split('"""')[1].strip()
