@@ -70,6 +70,7 @@ $(INSTALLED): pyproject.toml
 	@[ -x $(BIN)/python ] || { echo 'making .venv with $(PYTHON)'; '$(PYTHON)' -m venv .venv; }
 	@echo 'installing kuma-net and its tools into .venv'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,dns,cni]'
+	@$(BIN)/python -m kuma_net.cli.shelf >/dev/null
 	@touch $@
 
 # The wheel is large and not made for every machine: its absence stops the demo, nothing else.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -37,6 +38,11 @@ sys.path.insert(0, {str(ROOT)!r})
 from kuma_net.cli.init import main
 sys.exit(main())
 """
+SHELVE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import kuma_net.cli.shelf as s; s.put()"
+NO_SHELF = (
+    f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    "import kuma_net.cli.shelf as shelf; shelf.place = lambda: '/nonexistent'\n"
+)
 EXCLUSIONS_HEAD = "redirect:\n  outbound:\n    excludePortsForUIDs:\n"
 
 
@@ -72,16 +78,27 @@ def children(command: list[str]) -> int:
 def main() -> int:
     """Measure start-up; return 1 when a figure is missed."""
     enter_namespace()
+    subprocess.run([BARE_PYTHON, "-I", "-c", SHELVE], check=True)
     with tempfile.TemporaryDirectory() as folder:
         empty, full = Path(folder, "none.yaml"), Path(folder, "many.yaml")
         launcher = Path(folder, "kuma-init")  # as the image of an init container has it
         launcher.write_text(LAUNCHER)
+        bare_handed = Path(folder, "bare-handed", "kuma-init")
+        bare_handed.parent.mkdir()
+        bare_handed.write_text(NO_SHELF + LAUNCHER)
         empty.write_text(exclusions(0))
         full.write_text(exclusions(MANY))
         person = [*KUMA_NET, "install", *install(*FULL)[1:]]
         variants = {
             "bare interpreter": [BARE_PYTHON, "-I", "-S", "-c", "pass"],
             "our modules, -I -S": [BARE_PYTHON, "-I", "-S", str(launcher), *install(*FULL)[1:]],
+            "the same without the shelf": [
+                BARE_PYTHON,
+                "-I",
+                "-S",
+                str(bare_handed),
+                *install(*FULL)[1:],
+            ],
             "kuma-init": install(*FULL),
             "kuma-net install": person,
             "with a YAML file, no exclusions": install(*FULL, "--config", str(empty)),
@@ -90,7 +107,7 @@ def main() -> int:
         remove_table()
         started = children(install(*FULL))
         times = in_turn(variants, TURNS, remove_table)
-    bare, lean, script, click, none, many = times.values()
+    bare, lean, _, script, click, none, many = times.values()
     figures = [
         ("kuma-init, dual stack with DNS: child processes", "0", str(started), started == 0),
         against("our modules by `python3 -I -S` / `python3 -I -S -c pass`", lean, bare, 2.5),

@@ -46,6 +46,10 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     from kuma_net.cli.speech import is_program, leave
 
     ours = argv is None and is_program("kuma-init", "kumactl", "init.py")
+    if ours:
+        from kuma_net.cli.shelf import take
+
+        take()
     try:
         code = _main(words, as_kumactl=name == "kumactl")
     finally:
