@@ -10,7 +10,8 @@ Ruleset and bytes both are built from and read back into these values: ``lower``
 on one side, ``netlink.nftables`` and ``netlink.listing`` on the other.
 
 Numbers in a register are in network byte order, but for marks, ids, zones and states, which are
-in the machine's own (include/net/netfilter/nf_tables.h, nft_meta.c, nft_ct.c).
+in the machine's own (include/net/netfilter/nf_tables.h, nft_meta.c, nft_ct.c).  So are the ids in
+the elements of a set without ranges, as nft(8) writes and lists them.
 """
 
 from __future__ import annotations
@@ -232,8 +233,9 @@ class Set(Record):
     """A named set.
 
     An element is ``(first, last)``, both included, equal where the set has no ``interval``;
-    elements are sorted and disjoint.  In a concatenated key (several fields) each field is
-    padded to four bytes, and an element is a box: each field lies within its own bounds.
+    elements are sorted (by their bytes) and disjoint.  In a concatenated key (several fields)
+    each field is padded to four bytes, and an element is a box: each field lies within its own
+    bounds.
     """
 
     name: str

@@ -22,6 +22,8 @@ from sys import byteorder
 from kuma_net.netfilter.contract import canonical
 from kuma_net.netfilter.lower import lower
 from kuma_net.netfilter.nf_tables import (
+    GID,
+    UID,
     Bitwise,
     Cmp,
     Counter,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Literal, assert_never  # noqa: TC004 - a branch never reached
 
-    from kuma_net.netfilter.nf_tables import Chain, Expression, KeyField, Map, Rule, Set, Table
+    from kuma_net.netfilter.nf_tables import Chain, Expression, Map, Rule, Set, Table
     from kuma_net.netfilter.ruleset import Ruleset
 
 LONGEST_COMMENT = 128
@@ -104,7 +106,7 @@ def quoted(text: str) -> str:
 
 
 def _set(named: Set) -> str:
-    elements = [_element(named.key, element) for element in named.elements]
+    elements = [" . ".join(words) for words in _elements(named)]
     lines = [
         ", ".join(elements[start : start + ELEMENTS_A_LINE])
         for start in range(0, len(elements), ELEMENTS_A_LINE)
@@ -131,20 +133,32 @@ def _map(named: Map) -> str:
     return f"{head}\n\t\telements = {{ {elements} }}\n\t}}"
 
 
-def _element(key: tuple[KeyField, ...], element: tuple[bytes, bytes]) -> str:
-    """Return an element; in a concatenated key every field fills whole slots of four bytes."""
+def _elements(named: Set) -> Iterator[list[str]]:
+    """Yield the words of each element, in the order of what they mean."""
+    for element in sorted(_numbers(named, element) for element in named.elements):
+        yield [
+            _interval(field.type, low, high)
+            for field, (low, high) in zip(named.key, element, strict=True)
+        ]
+
+
+def _numbers(named: Set, element: tuple[bytes, bytes]) -> list[tuple[int, int]]:
+    """Return the bounds of each field; in a concatenated key every one fills whole slots."""
     first, last = element
-    words: list[str] = []
+    bounds: list[tuple[int, int]] = []
     start = 0
-    for field in key:
+    for field in named.key:
         end = start + field.length
-        words.append(_interval(field.type, first[start:end], last[start:end]))
+        # Ids are turned for the sake of ranges alone.
+        native = field in {UID, GID} and not named.interval
+        order: Literal["big", "little"] = byteorder if native else "big"
+        low, high = (int.from_bytes(bound[start:end], order) for bound in (first, last))
+        bounds.append((low, high))
         start = end + -end % 4
-    return " . ".join(words)
+    return bounds
 
 
-def _interval(kind: str, first: bytes, last: bytes) -> str:
-    low, high = int.from_bytes(first, "big"), int.from_bytes(last, "big")
+def _interval(kind: str, low: int, high: int) -> str:
     if kind not in {"ipv4_addr", "ipv6_addr"}:
         return interval_text((low, high))
     family = Family.IPV4 if kind == "ipv4_addr" else Family.IPV6

@@ -6,7 +6,8 @@ port), whose cost hardly grows with its size.  Sets are named after the setting 
 
 What surprised us: intervals are compared as big-endian byte strings, so ids, which the kernel
 loads in the machine's order, go through ``hton`` first; and elements of an interval set must not
-overlap, so a network inside another one of the same set is left out.
+overlap, so a network inside another one of the same set is left out.  In a set without ranges the
+ids stay in the machine's order, for ``nft list`` takes them to be so and would turn them.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ INTERFACE_BYTES = 16
 """IFNAMSIZ."""
 BOX_KEY = Struct(">IH2x")
 """Owner and port: each field of a concatenated key fills whole slots of four bytes."""
+POINT_PORT = Struct(">H2x")
+"""The port behind an owner in the machine's order: the key of a set without ranges."""
 NATIVE = Struct("=I")
 """Ids and states stand in registers in the machine's byte order."""
 
@@ -172,8 +175,12 @@ class Questions:
     def _owner(
         self, key: Literal["skuid", "skgid"], field: KeyField, ids: IdSet, setting: str
     ) -> list[Expression]:
-        if len(ids.intervals) == 1 and ids.intervals[0][0] == ids.intervals[0][1]:
-            return [Meta(key), Cmp("==", NATIVE.pack(ids.intervals[0][0]))]
+        if all(first == last for first, last in ids.intervals):
+            keys = [NATIVE.pack(first) for first, _last in ids.intervals]
+            if len(keys) == 1:
+                return [Meta(key), Cmp("==", keys[0])]
+            about = (setting, _HELD[field.type])
+            return [Meta(key), self._lookup((field,), _points(keys), about, negated=False)]
         return [Meta(key), HTON, *self._among(ids, field, setting, negated=False)]
 
     def _among(
@@ -204,11 +211,7 @@ class Questions:
 
     def _boxes(self, match: Exclusions, setting: str) -> list[Expression]:
         """Ask for the protocol, which all boxes share, then for owner and port at once."""
-        key = BOX_KEY.pack
-        elements = [
-            (key(first_id, first_port), key(last_id, last_port))
-            for _proto, first_id, last_id, first_port, last_port in match.boxes
-        ]
+        elements, turned = _box_elements(match)
         number = match.boxes[0][0]
         fields = (UID if match.owner == "uid" else GID, INET_SERVICE)
         held = _PROTOCOLS[number] if setting else f"{_PROTOCOLS[number]}_{_HELD[fields[0].type]}"
@@ -216,9 +219,9 @@ class Questions:
             LOAD_L4PROTO,
             Cmp("==", bytes((number,))),
             Meta("skuid" if match.owner == "uid" else "skgid"),
-            HTON,
+            *turned,
             LOAD_BOX_PORT,
-            self._lookup(fields, tuple(elements), (setting, held), negated=False),
+            self._lookup(fields, elements, (setting, held), negated=False),
         ]
 
     def _holds(self, ranges: bool) -> bool:
@@ -262,6 +265,23 @@ def _named(interface: InterfacePattern, *, negated: bool) -> Cmp:
     if not interface.wildcard:
         name = name.ljust(INTERFACE_BYTES, b"\0")
     return Cmp("!=" if negated else "==", name)
+
+
+def _points(keys: list[bytes]) -> Elements:
+    """Return single values as the elements of a set."""
+    keys.sort()
+    return tuple([(key, key) for key in keys])
+
+
+def _box_elements(match: Exclusions) -> tuple[Elements, tuple[Hton, ...]]:
+    """Return the elements of a set of boxes, and how an owner is turned to look into it."""
+    boxes = match.boxes
+    if any(box[1] != box[2] or box[3] != box[4] for box in boxes):
+        key = BOX_KEY.pack
+        ranges = [(key(box[1], box[3]), key(box[2], box[4])) for box in boxes]
+        return tuple(ranges), (HTON,)
+    owner, port = NATIVE.pack, POINT_PORT.pack
+    return _points([owner(box[1]) + port(box[3]) for box in boxes]), ()
 
 
 def _network_elements(networks: tuple[Network, ...]) -> Elements:

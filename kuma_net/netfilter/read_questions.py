@@ -26,6 +26,8 @@ from kuma_net.netfilter.matches import (
     SourcePort,
 )
 from kuma_net.netfilter.nf_tables import (
+    GID,
+    UID,
     Bitwise,
     Cmp,
     Counter,
@@ -45,6 +47,7 @@ from kuma_net.netfilter.questions import (
     INTERFACE_BYTES,
     LOAD_BOX_PORT,
     NATIVE,
+    POINT_PORT,
 )
 from kuma_net.netfilter.targets import Accept, CtZone, Drop, Jump, Log, Redirect, Return
 from kuma_net.values import (
@@ -157,28 +160,51 @@ class Questions:
         return addresses and not negated and not self._guarded
 
     def _owner(self, load: Meta) -> None:
-        if self._rest and isinstance(self._rest[0], Cmp):
+        """Read a question for an id, which is turned only where there are ranges."""
+        following = self._rest[0] if self._rest else None
+        turned = isinstance(following, Hton)
+        if turned:
+            self._take(Hton)
+        if self._rest and self._rest[0] == LOAD_BOX_PORT:
+            self._boxes("uid" if load.key == "skuid" else "gid", turned=turned)
+            return
+        if turned:
+            ids = IdSet(self._among()[0])
+        elif isinstance(following, Cmp):
             number = NATIVE.unpack(self._take(Cmp).data)[0]
             ids = IdSet(((number, number),))
         else:
-            self._take(Hton)
-            if self._rest and self._rest[0] == LOAD_BOX_PORT:
-                self._boxes("uid" if load.key == "skuid" else "gid")
-                return
-            ids = IdSet(self._among()[0])
+            numbers = sorted([NATIVE.unpack(key)[0] for key in self._points(1)])
+            ids = IdSet(tuple([(number, number) for number in numbers]))
         self.matches.append((OwnerUid if load.key == "skuid" else OwnerGid)(ids))
 
-    def _boxes(self, owner: Owner) -> None:
+    def _points(self, fields: int) -> list[bytes]:
+        """Return the keys of a set that ids are looked up in as the machine has them."""
+        found = self._take(Lookup)
+        points = self._set(found)
+        owners = len(points.key) == fields and points.key[0] in {UID, GID}
+        if not owners or points.interval or found.inverted:
+            raise NotOurs("ids among what is not single ids")
+        return [key for key, _same in points.elements]
+
+    def _boxes(self, owner: Owner, *, turned: bool) -> None:
         """Read a look-up by owner and port, whose protocol was asked for just before."""
         self._take(Payload)
         proto = self.matches.pop() if self.matches else None
         if not isinstance(proto, Protocol):
             raise NotOurs("ports of no protocol")
+        number = proto.proto.number
         boxes = []
-        for first, last in self._set(self._take(Lookup)).elements:
-            first_id, first_port = BOX_KEY.unpack(first)
-            last_id, last_port = BOX_KEY.unpack(last)
-            boxes.append((proto.proto.number, first_id, last_id, first_port, last_port))
+        if turned:
+            for first, last in self._set(self._take(Lookup)).elements:
+                first_id, first_port = BOX_KEY.unpack(first)
+                last_id, last_port = BOX_KEY.unpack(last)
+                boxes.append((number, first_id, last_id, first_port, last_port))
+        else:
+            for key in self._points(2):
+                (single,), (port,) = NATIVE.unpack_from(key), POINT_PORT.unpack_from(key, 4)
+                boxes.append((number, single, single, port, port))
+            boxes.sort()
         self.matches.append(Exclusions(owner, tuple(boxes)))
 
     def _payload(self, load: Payload) -> None:

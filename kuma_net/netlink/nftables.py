@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from _struct import Struct, pack
 
+from kuma_net.netfilter.nf_tables import GID, UID
 from kuma_net.netlink.expressions import LIST_ELEMENT, data, encode_expression, verdict
 from kuma_net.netlink.message import (
     APPEND,
@@ -74,10 +75,13 @@ USER_MARK = 0x4B
 MARK = Struct(">HBBB")
 """Position, whether it is a box, the chain it stands for a jump to (from 1), its own matches."""
 USER_KEY_ORDER = 0
-"""NFTNL_UDATA_SET_KEYBYTEORDER; its value 2 says big-endian to nft(8)."""
+"""NFTNL_UDATA_SET_KEYBYTEORDER; 1 says the machine's order to nft(8), 2 says big-endian."""
+HOST_ENDIAN = attribute(13, bytes((USER_KEY_ORDER, 4)) + pack("=I", 1))
 BIG_ENDIAN = attribute(13, bytes((USER_KEY_ORDER, 4)) + pack("=I", 2))
 LONGEST_COMMENT = 246
 """Bytes: 256 (NFT_USERDATA_MAXLEN) less the closing zero, two headers of two bytes, our mark."""
+OWNER_KEYS = ((UID,), (GID,))
+"""Keys whose single values are in the machine's order."""
 LIST_BYTES = 60000
 """Elements per message: their list is one attribute, whose length has 16 bits."""
 
@@ -207,7 +211,8 @@ def _set(it: Set, identity: int) -> bytes:
     if concatenated and it.interval:
         lengths = [nested(LIST_ELEMENT, number(1, field.length)) for field in it.key]
         parts += nested(9, nested(2, *lengths))
-    return parts + number(10, identity) + BIG_ENDIAN
+    points_of_owners = it.key in OWNER_KEYS and not it.interval
+    return parts + number(10, identity) + (HOST_ENDIAN if points_of_owners else BIG_ENDIAN)
 
 
 def _map(it: Map, identity: int) -> bytes:

@@ -55,6 +55,8 @@ from lab.topology import quiet_host
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kuma_net.netfilter.matches import Owner
+
 ONE = "KUMA_MESH_ONE"
 TCP, UDP = Protocol(L4Proto.TCP), Protocol(L4Proto.UDP)
 STAMP = Stamp("1.0", "c0ffee", "beef")
@@ -252,6 +254,37 @@ def test_ten_thousand_exclusions_are_applied_and_read_back(host: Host, width: in
     assert (found.ruleset == wanted, found.strange) == (True, ())
     assert not host.call(apply, wanted, Features()).changed
     assert nft(host, "list", "set", "inet", TABLE, "tcp_uids").count(" . ") > 10_000
+
+
+def elements(host: Host, name: str) -> set[str]:
+    """Return the elements of a set as nft lists them."""
+    listed = nft(host, "list", "set", "inet", TABLE, name).partition("elements = {")[2]
+    return {each.strip() for each in listed.partition("}")[0].split(",")}
+
+
+@pytest.mark.parametrize("owner", ["uid", "gid"])
+def test_nft_lists_the_owners_that_were_asked_for(host: Host, owner: Owner) -> None:
+    points = [(6, 1000 + n, 1000 + n, 80 + n, 80 + n) for n in range(200)]
+    single = IdSet.of(1000, 5678, 70000, 4294967294)
+    alone = OwnerUid(single) if owner == "uid" else OwnerGid(single)
+    wanted = ruleset(
+        15001,
+        Rule((exclusions(owner, points),), Return(), "points", "points"),
+        Rule((TCP, alone), Return(), "alone", "alone"),
+        Rule((exclusions(owner, [*points, (6, 1, 9, 1, 1)]),), Return(), "ranges", "ranges"),
+    )
+    host.call(apply, wanted, Features())
+    single_pairs = {f"{1000 + n} . {80 + n}" for n in range(200)}
+    assert elements(host, "points_tcp") == single_pairs
+    assert elements(host, f"alone_{owner}s") == {"1000", "5678", "70000", "4294967294"}
+    # Many single ports of single owners are a set of their own beside the ranges.
+    assert elements(host, "ranges_tcp") == single_pairs
+    assert elements(host, "ranges_tcp_2") == {"1-9 . 1"}
+    found = installed(host)
+    assert (found.ruleset, found.strange) == (wanted, ())
+    listing = nft(host, "list", "ruleset")
+    host.run(["nft", "-f", "-"], stdin=f"flush ruleset\n{listing}")
+    assert elements(host, "points_tcp") == single_pairs
 
 
 # Packets

@@ -138,13 +138,9 @@ def apply_here(ruleset: Ruleset) -> None:
 
 
 def shape(listing: str) -> list[str]:
-    """Return the lines of ``nft list``, comments as short as nft takes them, elements counted.
-
-    The backend keeps owners of sets without ranges in network byte order, and ``nft list``
-    prints their numbers turned around; that both sets hold the same is a law of the backend.
-    """
+    """Return the lines of ``nft list``, comments as short as nft takes them, elements sorted."""
     lines = [
-        f"{listed.partition('}')[0].count(',')} commas"
+        " | ".join(sorted(each.strip() for each in listed.partition("}")[0].split(",")))
         for listed in listing.split("elements = {")[1:]
     ]
     outside = "".join(

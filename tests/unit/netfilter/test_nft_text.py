@@ -173,6 +173,13 @@ def test_exclusions_are_a_set_of_owners_and_ports() -> None:
     assert "meta skuid . th dport @" in script
 
 
+def test_single_owners_are_listed_in_order() -> None:
+    script = script_of(OwnerUid(IdSet.of(1, 256, 70000)))
+    assert "type uid\n\t\telements = { 1, 256, 70000 }" in script
+    points = exclusions("gid", [(6, 1, 1, 22, 22), (6, 256, 256, 80, 80)])
+    assert "elements = { 1 . 22, 256 . 80 }" in script_of(points)
+
+
 def test_a_jump_that_differs_by_family_is_a_verdict_map() -> None:
     rules = (
         Rule((TCP, Destination(networks("10.0.0.0/8"))), Return(), "four"),

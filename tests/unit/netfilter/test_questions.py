@@ -143,13 +143,21 @@ def test_no_ports_at_all_are_an_empty_set() -> None:
     assert set_of(DestinationPort(PortSet())).elements == ()
 
 
-def test_several_ids_are_compared_in_network_order() -> None:
+def test_single_ids_are_looked_up_as_the_machine_has_them() -> None:
+    match = OwnerGid(IdSet.of(1, 256, 70000))
+    assert asked(match) == [Meta("skgid"), Lookup("gids")]
+    found = set_of(match)
+    assert (found.key, found.interval) == ((GID,), False)
+    keys = sorted(map(native, (1, 256, 70000)))
+    assert found.elements == tuple((key, key) for key in keys)
+
+
+def test_ranges_of_ids_are_compared_in_network_order() -> None:
     match = OwnerUid(IdSet.of(1, (5, 9)))
     assert asked(match) == [Meta("skuid"), Hton(), Lookup("uids")]
     found = set_of(match)
     assert found.key == (UID,)
     assert found.elements[1] == (bytes(3) + b"\x05", bytes(3) + b"\x09")
-    assert set_of(OwnerGid(IdSet.of(1, 3))).key == (GID,)
 
 
 def test_several_networks_are_a_set_of_intervals() -> None:
@@ -181,8 +189,16 @@ def test_exclusions_ask_for_protocol_then_owner_and_port_at_once() -> None:
 
 
 def test_exclusions_of_single_values_need_no_intervals() -> None:
-    found = set_of(Exclusions("gid", ((17, 5, 5, 53, 53),)))
+    match = Exclusions("gid", ((17, 5, 5, 53, 53), (17, 256, 256, 80, 80)))
+    assert asked(match)[2:] == [
+        Meta("skgid"),
+        Payload("transport", 2, 2, 1),
+        Lookup("udp_gids"),
+    ]
+    found = set_of(match)
     assert (found.name, found.key, found.interval) == ("udp_gids", (GID, INET_SERVICE), False)
+    keys = sorted([native(5) + b"\0\x35\0\0", native(256) + b"\0\x50\0\0"])
+    assert found.elements == tuple((key, key) for key in keys)
 
 
 def test_where_sets_hold_no_ranges_what_is_denied_is_asked_one_by_one() -> None:

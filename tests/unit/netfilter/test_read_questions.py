@@ -9,6 +9,7 @@ import pytest
 
 from kuma_net.netfilter.matches import (
     Destination,
+    Exclusions,
     FamilyIs,
     InInterface,
     Not,
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
 
 END = (Counter(), Verdict("return"))
 SPORT, DADDR = Payload("transport", 0, 2), Payload("network", 16, 4)
+ONE = pack("=I", 1)
+POINT = ONE + b"\0\x50\0\0"
+TCP = (Meta("l4proto"), Cmp("==", b"\x06"))
+LOAD_PORT = Payload("transport", 2, 2, 1)
 V4_GUARD = (Meta("nfproto"), Cmp("==", b"\x02"))
 SETS = {
     "nets": Set(
@@ -61,6 +66,8 @@ SETS = {
     "odd": Set("odd", (IPV4_ADDR,), interval=True, elements=((b"\x0a\0\0\0", b"\x0a\0\0\x02"),)),
     "ports": Set("ports", (INET_SERVICE,), interval=False, elements=((b"\0\x05", b"\0\x05"),)),
     "boxes": Set("boxes", (UID, INET_SERVICE), interval=True, elements=()),
+    "uids": Set("uids", (UID,), interval=False, elements=((pack("=I", 256),) * 2, (ONE, ONE))),
+    "points": Set("points", (UID, INET_SERVICE), interval=False, elements=((POINT, POINT),)),
 }
 
 
@@ -126,6 +133,13 @@ def test_numbers_are_read_in_every_form() -> None:
     assert matches(Meta("skuid"), Hton(), Cmp("==", bytes(3) + b"\x05")) == [OwnerUid(IdSet.of(5))]
 
 
+def test_single_ids_are_read_as_the_machine_has_them() -> None:
+    assert matches(Meta("skuid"), Lookup("uids")) == [OwnerUid(IdSet.of(1, 256))]
+    assert matches(*TCP, Meta("skuid"), LOAD_PORT, Lookup("points")) == [
+        Exclusions("uid", ((6, 1, 1, 80, 80),))
+    ]
+
+
 def test_interfaces_are_read() -> None:
     every = InterfacePattern("", wildcard=True)
     assert matches(Meta("iifname"), Cmp("!=", bytes(16))) == [InInterface(every)]
@@ -187,7 +201,11 @@ def test_what_was_counted_is_kept() -> None:
         ((SPORT, *END), "Counter where Cmp should be"),
         ((SPORT, Cmp(">=", b"\0\x05"), *END), "Counter where Cmp should be"),
         ((SPORT, Cmp("!=", b"\0\x05")), "its end where Counter should be"),
-        ((Meta("skuid"),), "its end where Hton should be"),
+        ((Meta("skuid"),), "its end where Lookup should be"),
+        ((Meta("skuid"), Lookup("boxes"), *END), "not single ids"),
+        ((Meta("skuid"), Lookup("ports"), *END), "not single ids"),
+        ((Meta("skuid"), Lookup("uids", inverted=True), *END), "not single ids"),
+        ((*TCP, Meta("skuid"), LOAD_PORT, Lookup("boxes"), *END), "not single ids"),
         ((CtState(), Bitwise(pack("=I", 3)), Cmp("!=", bytes(4)), *END), "several states"),
         ((CtState(), Bitwise(pack("=I", 1)), Cmp("!=", pack("=I", 1)), *END), "several states"),
         (

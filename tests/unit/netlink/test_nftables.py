@@ -13,6 +13,7 @@ from kuma_net.netfilter.nf_tables import (
     UID,
     Chain,
     Hook,
+    KeyField,
     Map,
     Rule,
     Set,
@@ -191,6 +192,18 @@ def test_a_concatenated_set_tells_its_fields(interval: bool, flags: bytes) -> No
     about = attributes(request.payload, 4)
     assert (about[3], about[4], about[5]) == (flags, pack(">I", 24 << 6 | 13), b"\0\0\0\x08")
     assert (9 in about) == interval
+
+
+@pytest.mark.parametrize(
+    ("key", "interval", "order"),
+    [((UID,), False, 1), ((UID,), True, 2), ((INET_SERVICE,), False, 2)],
+)
+def test_a_set_tells_in_which_order_nft_reads_its_keys(
+    key: tuple[KeyField, ...], interval: bool, order: int
+) -> None:
+    it = Set("keys", key, interval=interval, elements=())
+    request = next(r for r in add_table(table(sets=(it,))) if r.type == NEWSET)
+    assert attributes(request.payload, 4)[13] == b"\0\x04" + pack("=I", order)
 
 
 def test_questions_and_removals_say_what_they_are_about() -> None:
