@@ -20,10 +20,10 @@ from kuma_net.netfilter.matches import (
     SourcePort,
     exclusions,
 )
-from kuma_net.netfilter.normal import in_order, outermost, plain
+from kuma_net.netfilter.normal import in_order, plain
 from kuma_net.netfilter.rows import boxed, rows
 from kuma_net.record import Record
-from kuma_net.values import IdSet, PortSet, join_intervals
+from kuma_net.values import IdSet, PortSet, join_intervals, outermost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ from kuma_net.netfilter.matches import (
     Source,
     SourcePort,
 )
-from kuma_net.values import L4_PROTOS, IdSet, Network, PortSet
+from kuma_net.values import L4_PROTOS, IdSet, Network, PortSet, outermost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,17 +210,6 @@ def plain(match: Exclusions) -> Pieces | None:
 def _ports_of(intervals: list[tuple[int, int]]) -> Pieces:
     ports = PortSet(tuple(intervals))
     return () if ports == PortSet.ALL else (DestinationPort(ports),)
-
-
-def outermost(networks: Iterable[Network]) -> tuple[Network, ...]:
-    """Return the networks sorted, each once, without those that lie inside another."""
-    kept: list[Network] = []
-    for network in sorted(networks, key=Network.sort_key):
-        last = kept[-1] if kept else None
-        if last and last.family == network.family and last.contains(network.address):
-            continue
-        kept.append(network)
-    return tuple(kept)
 
 
 def complement(networks: tuple[Network, ...], family: Family) -> tuple[Network, ...]:

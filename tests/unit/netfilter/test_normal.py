@@ -26,10 +26,10 @@ from kuma_net.netfilter.matches import (
     SourcePort,
     exclusions,
 )
-from kuma_net.netfilter.normal import complement, in_order, kind_of, normal, outermost, plain
+from kuma_net.netfilter.normal import complement, in_order, kind_of, normal, plain
 from kuma_net.netfilter.ruleset import Rule
 from kuma_net.netfilter.targets import Return
-from kuma_net.values import Family, IdSet, InterfacePattern, L4Proto, Network, PortSet
+from kuma_net.values import Family, IdSet, InterfacePattern, L4Proto, Network, PortSet, outermost
 from lab.rulesets import NETWORKS
 
 if TYPE_CHECKING:
