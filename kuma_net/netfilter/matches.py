@@ -134,11 +134,24 @@ if TYPE_CHECKING:
     Match: TypeAlias = Positive | Exclusions | Not
 
 
+MOST_OVERLAP = 500_000
+"""How many ports of ids that overlap are looked at: ten thousand rules within fifty wide ranges.
+
+Ranges nested in one another ask for the square of their number; where such text comes from a pod
+it must not keep a node busy.
+"""
+
+
+class Entangled(ValueError):
+    """Exclusions overlap so much that they cannot be told apart in reasonable time."""
+
+
 def exclusions(owner: Owner, boxes: Iterable[Box]) -> Exclusions:
     """Return the canonical ``Exclusions`` that covers exactly the given boxes.
 
     Boxes may overlap.  Per protocol the ids are cut where any box begins or ends; neighbours
-    with equal ports are joined again.  n boxes without overlap of ids cost n log n.
+    with equal ports are joined again.  n boxes without overlap of ids cost n log n; raises
+    ``Entangled`` beyond ``MOST_OVERLAP``.
     """
     by_proto: dict[int, dict[tuple[int, int], list[tuple[int, int]]]] = {}
     for proto, first_id, last_id, first_port, last_port in boxes:
@@ -179,11 +192,14 @@ def _sweep(by_ids: dict[tuple[int, int], list[tuple[int, int]]]) -> list[_Piece]
         edges.setdefault(ids[1] + 1, ([], []))[1].append(ids)
     open_ids: dict[tuple[int, int], None] = {}
     pieces: list[_Piece] = []
-    previous = 0
+    previous = looked_at = 0
     for edge in sorted(edges):
         if open_ids:
-            ports = join_intervals([port for ids in open_ids for port in by_ids[ids]])
-            pieces.append((previous, edge - 1, ports))
+            ports = [port for ids in open_ids for port in by_ids[ids]]
+            looked_at += len(ports)
+            if looked_at > MOST_OVERLAP:
+                raise Entangled
+            pieces.append((previous, edge - 1, join_intervals(ports)))
         begins, ends = edges[edge]
         for ids in ends:
             del open_ids[ids]

@@ -7,8 +7,10 @@ An exclusion by network holds for every protocol, as in Kuma.
 
 from __future__ import annotations
 
+from kuma_net.errors import ConfigError, Violation
 from kuma_net.netfilter.matches import (
     Destination,
+    Entangled,
     InInterface,
     OutInterface,
     exclusions,
@@ -32,13 +34,15 @@ def networks_of(networks: tuple[Network, ...], families: tuple[Family, ...]) -> 
 
 
 def output_exclusions(plan: Plan) -> tuple[Rule, ...]:
-    """Return the exclusions at the head of nat OUTPUT."""
-    outbound = plan.config.redirect.outbound
+    """Return the exclusions at the head of nat OUTPUT.
+
+    ConfigError for rules by owner that overlap without measure.
+    """
     rules = [
-        *_by_owner("uid", outbound.exclude_for_uids, "excludePortsForUIDs"),
-        *_by_owner("gid", outbound.exclude_for_gids, "excludePortsForGIDs"),
+        *_by_owner(plan, "uid", "excludePortsForUIDs"),
+        *_by_owner(plan, "gid", "excludePortsForGIDs"),
     ]
-    networks = networks_of(outbound.exclude_ips, plan.families)
+    networks = networks_of(plan.config.redirect.outbound.exclude_ips, plan.families)
     if networks:
         why = "what is sent to an excluded network is left alone"
         setting = "redirect.outbound.excludePortsForIPs"
@@ -60,19 +64,30 @@ def interface_exclusions(plan: Plan, hook: Hook) -> tuple[Rule, ...]:
     )
 
 
-def _by_owner(owner: Owner, listed: tuple[OwnerExclusion, ...], key: str) -> tuple[Rule, ...]:
+def _by_owner(plan: Plan, owner: Owner, key: str) -> tuple[Rule, ...]:
+    outbound = plan.config.redirect.outbound
+    listed = outbound.exclude_for_uids if owner == "uid" else outbound.exclude_for_gids
     if not listed:
         return ()
     from kuma_net.netfilter.normal import plain  # not needed, and not loaded, by most pods
 
-    boxes: list[Box] = [
+    path = f"redirect.outbound.{key}"
+    try:
+        match = exclusions(owner, _boxes(listed))
+    except Entangled:
+        wrong = f"these {len(listed)} rules overlap too much to be told apart"
+        right = "let the ranges overlap less: divide or join them"
+        source = plan.config.source_of(path)
+        raise ConfigError((Violation(path, "", source, wrong, right),)) from None
+    what = "users" if owner == "uid" else "groups"
+    why = f"these ports of these {what} are left alone"
+    return (Rule(plain(match) or (match,), Return(), why, path),)
+
+
+def _boxes(listed: tuple[OwnerExclusion, ...]) -> list[Box]:
+    return [
         (proto.number, *exclusion.ids, *ports)
         for exclusion in listed
         for proto in exclusion.protocols
         for ports in exclusion.ports
     ]
-    what = "users" if owner == "uid" else "groups"
-    why = f"these ports of these {what} are left alone"
-    match = exclusions(owner, boxes)
-    matches = plain(match) or (match,)
-    return (Rule(matches, Return(), why, f"redirect.outbound.{key}"),)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from kuma_net.errors import ConfigError
 from kuma_net.netfilter.matches import Exclusions
 from kuma_net.tproxy.config import Config, Outbound, OwnerExclusion, Redirect
 from kuma_net.tproxy.exclusions import interface_exclusions, networks_of, output_exclusions
@@ -84,3 +87,17 @@ def test_interfaces_are_left_alone_on_either_side_in_order_of_their_names() -> N
         "everything going out through tun+ leaves this chain",
         "everything going out through wg0 leaves this chain",
     ]
+
+
+def test_ranges_nested_without_measure_are_refused_by_their_setting() -> None:
+    nested = tuple(exclusion((one, 9000 - one), 1 + one) for one in range(2000))
+    with pytest.raises(
+        ConfigError, match=r"excludePortsForUIDs.*these 2000 rules overlap too much"
+    ):
+        rules_of(Outbound(exclude_for_uids=nested))
+
+
+def test_thousands_of_users_within_a_few_wide_ranges_are_no_trouble() -> None:
+    wide = tuple(exclusion((0, 100_000), port) for port in range(10))
+    single = tuple(exclusion((2 * one, 2 * one), 10 + one) for one in range(2000))
+    assert len(rules_of(Outbound(exclude_for_uids=wide + single))) == 1
