@@ -93,12 +93,13 @@ def probe(config: Config, *, own_table: bool, environ: Mapping[str, str]) -> Hos
     account = (
         accounts.verbatim(user) if config.cni_mode else accounts.find(user, lenient=config.dry_run)
     )
-    ipv6, ipv6_reason = _ipv6(config)
+    loopback_name = _loopback()
+    ipv6, ipv6_reason = _ipv6(config, loopback_name)
     dns = config.redirect.dns
     return HostFacts(
         account=account,
         unmapped_uid=account is not None and not capabilities.is_mapped(account.uid),
-        loopback=_loopback(),
+        loopback=loopback_name,
         ipv6=ipv6,
         ipv6_reason=ipv6_reason,
         dns=resolv.read(dns.resolv_conf) if dns.enabled else None,
@@ -115,7 +116,7 @@ def _loopback() -> str:
         return "lo"
 
 
-def _ipv6(config: Config) -> tuple[bool, str]:
+def _ipv6(config: Config, loopback_name: str) -> tuple[bool, str]:
     """Whether there is IPv6 to set up, else why not."""
     if config.ip_family_mode == "ipv4":
         return False, "ipFamilyMode is ipv4"
@@ -125,7 +126,7 @@ def _ipv6(config: Config) -> tuple[bool, str]:
         return False, str(refused)
     if not found:
         return False, "no interface has an IPv6 address besides ::1"
-    if _switched_off(_loopback()):
+    if _switched_off(loopback_name):
         return False, "it is switched off on the loopback interface (disable_ipv6)"
     return True, ""
 
