@@ -1,0 +1,1 @@
+"""The command ``kuma-dns``: ``serve``, ``query`` and ``check``."""

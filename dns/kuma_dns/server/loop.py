@@ -1,0 +1,183 @@
+"""Waits for readiness, timers and signals, and calls whoever asked for them.
+
+Why not asyncio: a turn of its loop costs 15 to 20 us and its import 8 MB and 80 ms, all three
+as much as this server has for everything (docs/decisions).  What is needed of it is little.
+
+Some facts about epoll.  It is used level-triggered: a reader that stops early is called again,
+so each may bound the work of one turn and leave the others their time.  A descriptor that is
+closed leaves the set by itself, but only if no copy of it is open anywhere (a forked child has
+one): whoever closes tells ``forget`` first.  The number of a closed descriptor is given out again
+at once, so events that were fetched in the same turn may belong to its predecessor: they are
+recognised by the callback, which is looked up at the time of the call.
+
+Signals are written to a socket pair by the interpreter's own handler (signal.set_wakeup_fd) and
+are handled here as one more reader, never in the middle of other work.
+"""
+
+from __future__ import annotations
+
+import heapq
+import select
+import signal
+import socket
+import time
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_READ: Final = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+_WRITE: Final = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
+_MOST_EVENTS: Final = 256
+"""Of one turn."""
+
+
+class Timer:
+    """Something to be done at a time; ``cancel`` it and it is not."""
+
+    __slots__ = ("call", "when")
+
+    def __init__(self, when: float, call: Callable[[], None]) -> None:
+        """Keep the time (seconds of ``Loop.now``) and what to do."""
+        self.when = when
+        self.call: Callable[[], None] | None = call
+
+    def cancel(self) -> None:
+        """Forget it."""
+        self.call = None
+
+
+class Loop:
+    """One thread's wait for everything."""
+
+    def __init__(self, on_error: Callable[[Exception], None]) -> None:
+        """Tell ``on_error`` what a callback raised; the loop goes on with the next one."""
+        self.now = time.monotonic
+        self._on_error = on_error
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._writers: dict[int, Callable[[], None]] = {}
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = count()
+        self._at_turn_end: list[Callable[[], None]] = []
+        self._signals: dict[int, Callable[[], None]] = {}
+        self._woken: socket.socket | None = None
+        self._waker: socket.socket | None = None
+        self._running = False
+
+    # --- who waits for what ---------------------------------------------------------------------
+
+    def on_readable(self, descriptor: int, call: Callable[[], None]) -> None:
+        """Call whenever there is something to read (or the other side is gone)."""
+        self._readers[descriptor] = call
+        self._watch(descriptor)
+
+    def on_writable(self, descriptor: int, call: Callable[[], None] | None) -> None:
+        """Call whenever there is room to write; None: no longer."""
+        if call is None:
+            self._writers.pop(descriptor, None)
+        else:
+            self._writers[descriptor] = call
+        self._watch(descriptor)
+
+    def pause_reading(self, descriptor: int) -> None:
+        """Do not call the reader until ``on_readable`` is asked again."""
+        self._readers.pop(descriptor, None)
+        self._watch(descriptor)
+
+    def forget(self, descriptor: int) -> None:
+        """Neither call nor watch any longer; to be told before the descriptor is closed."""
+        self._readers.pop(descriptor, None)
+        self._writers.pop(descriptor, None)
+        with suppress(OSError, ValueError):
+            self._epoll.unregister(descriptor)
+
+    def _watch(self, descriptor: int) -> None:
+        mask = (select.EPOLLIN | select.EPOLLRDHUP) if descriptor in self._readers else 0
+        if descriptor in self._writers:
+            mask |= select.EPOLLOUT
+        try:
+            self._epoll.modify(descriptor, mask)
+        except FileNotFoundError:
+            self._epoll.register(descriptor, mask)
+
+    def at(self, when: float, call: Callable[[], None]) -> Timer:
+        """Call once at a time (seconds of ``now``), or as soon after it as can be."""
+        timer = Timer(when, call)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        return timer
+
+    def at_turn_end(self, call: Callable[[], None]) -> None:
+        """Call after the callbacks of every turn, before the next wait: the place to send."""
+        self._at_turn_end.append(call)
+
+    def on_signal(self, number: int, call: Callable[[], None]) -> None:
+        """Call when the process gets a signal."""
+        if self._woken is None:
+            self._woken, self._waker = socket.socketpair()
+            for end in (self._woken, self._waker):
+                end.setblocking(False)  # noqa: FBT003 - the library's signature
+            signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+            self.on_readable(self._woken.fileno(), self._on_wakeup)
+        self._signals[number] = call
+        signal.signal(number, lambda *_: None)
+
+    def _on_wakeup(self) -> None:
+        if self._woken is not None:
+            for number in self._woken.recv(256):
+                self._guarded(self._signals.get(number))
+
+    # --- running --------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Go round until ``stop``."""
+        self._running = True
+        while self._running:
+            self.turn()
+
+    def stop(self) -> None:
+        """Let ``run`` return after this turn."""
+        self._running = False
+
+    def turn(self, longest: float = -1) -> None:
+        """Wait once (``longest`` seconds at most; -1: as long as it takes), call whoever is due."""
+        for descriptor, events in self._epoll.poll(self._patience(longest), _MOST_EVENTS):
+            if events & _READ:
+                self._guarded(self._readers.get(descriptor))
+            if events & _WRITE:
+                self._guarded(self._writers.get(descriptor))
+        timers = self._timers
+        if timers:
+            now = self.now()
+            while timers and timers[0][0] <= now:
+                self._guarded(heapq.heappop(timers)[2].call)
+        for call in self._at_turn_end:
+            self._guarded(call)
+
+    def _patience(self, longest: float) -> float:
+        timers = self._timers
+        while timers and timers[0][2].call is None:
+            heapq.heappop(timers)
+        if not timers:
+            return longest
+        left = max(0.0, timers[0][0] - self.now())
+        return left if longest < 0 else min(left, longest)
+
+    def _guarded(self, call: Callable[[], None] | None) -> None:
+        if call is None:
+            return
+        try:
+            call()
+        except Exception as problem:  # noqa: BLE001 - one client's trouble must not end the service
+            self._on_error(problem)
+
+    def close(self) -> None:
+        """Give back what the loop itself holds."""
+        if self._woken is not None and self._waker is not None:
+            signal.set_wakeup_fd(-1)
+            self.forget(self._woken.fileno())
+            self._woken.close()
+            self._waker.close()
+        self._epoll.close()

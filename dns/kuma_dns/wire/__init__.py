@@ -1,0 +1,8 @@
+"""Bytes of DNS messages (RFC 1035), both ways.  Whatever reads here does so in linear time.
+
+``message``   the numbers: types, classes, response codes, and their names
+``name``      domain names, as text and as bytes
+``query``     a query that came from anybody, looked at once, with no pointer followed
+``reply``     the bytes of our own replies
+``response``  a message that an upstream server sent: checked, aged, completed
+"""
