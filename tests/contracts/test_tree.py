@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kuma_net
-from contracts.tree import PACKAGE, ROOT, files, shown, texts
+from contracts.tree import PACKAGE, PACKAGES, ROOT, files, shown, texts
 
 
 def mirrored(*words: str) -> re.Pattern[str]:
@@ -27,14 +27,19 @@ def test_folders_that_would_shadow_an_import_name_are_no_packages(folder: str) -
 
 
 def test_every_package_says_what_lives_in_it() -> None:
-    folders = {path.parent for path in files() if path.suffix == ".py" and PACKAGE in path.parents}
+    folders = {
+        path.parent
+        for path in files()
+        if path.suffix == ".py" and PACKAGES.keys() & set(path.parents)
+    }
     assert [
         shown(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()
     ] == []
 
 
 def test_no_folder_stands_empty_but_for_its_init() -> None:
-    for init in PACKAGE.glob("*/__init__.py"):
+    inits = [init for package in PACKAGES for init in package.glob("*/__init__.py")]
+    for init in inits:
         assert [path for path in init.parent.glob("*.py") if path != init], shown(init)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "kuma_net"
+PACKAGES = {PACKAGE: ROOT / "tests/unit", ROOT / "dns/kuma_dns": ROOT / "tests/unit/kuma_dns"}
+"""The import packages, and where the unit tests of each mirror it."""
 
 
 @cache
@@ -62,6 +64,11 @@ def python_files(*folders: str) -> tuple[Path, ...]:
 def tree_of(path: Path) -> ast.Module:
     """Return the syntax tree of a Python file."""
     return ast.parse(path.read_text())
+
+
+def package_of(path: Path) -> Path:
+    """Return the root of the import package that a module belongs to."""
+    return next(package for package in PACKAGES if path.is_relative_to(package))
 
 
 def shown(path: Path) -> str:

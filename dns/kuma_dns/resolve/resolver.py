@@ -34,6 +34,9 @@ class Forward(Protocol):
     def answer(self, query: Query, client: Client, now: float) -> Answer | None:
         """Return an answer that is there at once; None: it will come by ``client.send``."""
 
+    def use_authority(self, authority: Authority) -> None:
+        """Complete answers that lead into the mesh (CNAME) by this authority from now on."""
+
 
 class Resolver:
     """Answers queries; ``authority`` is None until the first table is there."""
@@ -49,7 +52,7 @@ class Resolver:
 
     def use_table(self, table: Table, now: float) -> None:
         """Answer from this table from now on; answer whoever has waited for the first one."""
-        self.authority = Authority(self.zones, table, self.search)
+        self._use(Authority(self.zones, table, self.search))
         waiting, self._waiting = self._waiting, []
         for _, query, client in waiting:
             answer = self.resolve(query, client, now)
@@ -60,7 +63,11 @@ class Resolver:
         """Take the search domains (keys) of a resolv.conf."""
         self.search = search
         if self.authority is not None:
-            self.authority = Authority(self.zones, self.authority.table, search)
+            self._use(Authority(self.zones, self.authority.table, search))
+
+    def _use(self, authority: Authority) -> None:
+        self.authority = authority
+        self.forward.use_authority(authority)
 
     def receive(self, packet: bytes, client: Client, now: float) -> Answer | None:
         """Return the answer to a packet; None: there will be one later, or never."""
@@ -96,6 +103,10 @@ class Resolver:
     def _not_ready(self, query: Query) -> Answer:
         self.counts.answered(query.qtype, LOCAL, SERVFAIL)
         return Answer(reply(query, SERVFAIL, authoritative=False, remark=_NOT_READY))
+
+    def due(self) -> float | None:
+        """Return when ``tick`` has something to do; None: nothing waits."""
+        return self._waiting[0][0] if self._waiting else None
 
     def tick(self, now: float) -> None:
         """Answer whoever has waited long enough for the first names."""
