@@ -32,6 +32,7 @@ ANNOTATIONS = {
 DOWNWARD_API = "".join(f'{key}="{value}"\n' for key, value in ANNOTATIONS.items())
 """The form in which Kubernetes writes metadata.annotations into a volume."""
 DOCUMENT = "".join(f'{key}: "{value}"\n' for key, value in ANNOTATIONS.items())
+VAULT = "vault.example. IN A {}\nvault.example. IN AAAA {}\n".format(*ADDRESSES["world"])
 FORMS = {"downward-API": DOWNWARD_API, "YAML": DOCUMENT, "JSON": json.dumps(ANNOTATIONS)}
 
 
@@ -39,7 +40,7 @@ FORMS = {"downward-API": DOWNWARD_API, "YAML": DOCUMENT, "JSON": json.dumps(ANNO
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Capture by the annotations, DNS too, with no sidecar on the application's host."""
     with Lab() as built:
-        built.remote.call(serve_names, ADDRESSES["world"])
+        built.remote.call(serve_names, VAULT)
         built.listen("remote", [Door("tcp", 443), Door("tcp", 80)])
         built.app.write("/run/lab/annotations", request.param)
         arguments = ("--annotations", "/run/lab/annotations", "--redirect-dns")
