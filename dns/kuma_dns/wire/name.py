@@ -7,7 +7,8 @@ same name exactly if their keys are equal; one is below another if its key ends 
 bytes happen to look like that.
 
 What surprised us: ``bytes.lower`` may be used on a whole key, lengths included, since a length
-is at most 63 and the letters A to Z begin at 65.
+is at most 63 and the letters A to Z begin at 65.  ``str.lower`` may not be used at all: the sign
+for kelvin is a k to it.  And JSON may hold halves of surrogate pairs, which UTF-8 cannot say.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def key_of(text: str) -> bytes:
     """
     out = bytearray()
     for label in text.removesuffix(".").split("."):
-        raw = label.lower().encode("utf-8", "surrogateescape")
+        raw = label.encode("utf-8", "surrogatepass").lower()
         if not raw:
             raise Malformed(text, "a label is empty", _RIGHT)
         if len(raw) > LONGEST_LABEL:

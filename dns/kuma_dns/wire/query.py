@@ -125,7 +125,8 @@ class Query:
             self.do = bool(flags & 0x8000)
             self.badvers = version != 0
             self.options = packet[at:end]
-            _check_options(self.options)
+            if not version:  # what another version's data look like is not for us to judge
+                _check_options(self.options)
         return end
 
 

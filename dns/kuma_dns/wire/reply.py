@@ -2,8 +2,9 @@
 
 A reply repeats the question as it was asked, letter for letter (applications vary the case to
 make spoofing harder), and owners in it are pointers to that question.  It carries an OPT record
-exactly if the query did (RFC 6891 section 6.1.1).  A reply that does not fit is cut to its
-question with TC set: half a set of addresses is worse than the way over TCP.
+exactly if the query did (RFC 6891 section 6.1.1).  A reply that does not fit loses its remark; if
+that is not enough it is cut to its question with TC set: half a set of addresses is worse than
+the way over TCP.  A question with an OPT record always fits into 512 bytes.
 """
 
 from __future__ import annotations
@@ -80,11 +81,12 @@ def reply(  # noqa: PLR0913 - the sections of a message
     """
     opt = opt_record(rcode, remark, do=query.do) if query.edns else b""
     body = query.question + answer.records + authority.records
-    cut = HEADER + len(body) + len(opt) > limit
+    room = limit - HEADER - len(body)
+    if opt and len(opt) > room:
+        opt = opt_record(rcode, None, do=query.do)
+    cut = len(opt) > room
     if cut:
         body, answer, authority = query.question, NOTHING, NOTHING
-        if HEADER + len(body) + len(opt) > limit:
-            opt = opt_record(rcode, None, do=query.do)
     flags = 0x80 | (4 if authoritative else 0) | (2 if cut else 0) | query.rd
     counts = (1, answer.count, authority.count, 1 if opt else 0)
     return query.id + _HEADER(flags, 0x80 | query.cd | rcode & 15, *counts) + body + opt
