@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from kuma_dns.names.zones import Zones
     from kuma_dns.wire.query import Query
 
-LONGEST_KEPT: Final = 300
-"""Bytes of a query whose answer is worth keeping by its bytes."""
 _COLLISION: Final = Remark(EDE_OTHER, "the mesh's sources contradict each other about this name")
 
 
@@ -133,12 +131,7 @@ class Authority:
     @staticmethod
     def _given(query: Query, answer: Part, authority: Part, limit: int) -> Answer:
         packet = reply(query, answer=answer, authority=authority, limit=limit)
-        same = (
-            answer.count <= 1
-            and not query.options
-            and len(query.packet) < LONGEST_KEPT
-            and query.question.startswith(query.name)
-        )
+        same = answer.count <= 1 and not query.options
         return Answer(packet, WHILE_TABLE if same else NEVER)
 
 

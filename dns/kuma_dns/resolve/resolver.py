@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kuma_dns.counts import LOCAL
 from kuma_dns.resolve.answer import Answer
 from kuma_dns.resolve.authority import Authority, refuse
+from kuma_dns.resolve.memo import Memo
+from kuma_dns.resolve.quick import Quick
 from kuma_dns.wire.message import EDE_NOT_READY, EDNS_SIZE, SERVFAIL
 from kuma_dns.wire.query import Ignored, Query, Refusal
 from kuma_dns.wire.reply import Remark, refusal, reply
@@ -46,7 +48,9 @@ class Resolver:
         self.zones = zones
         self.counts = counts
         self.forward = forward
+        self.memo = Memo()
         self.authority: Authority | None = None
+        self.quick: Quick | None = None
         self.search: tuple[bytes, ...] = ()
         self._waiting: list[tuple[float, Query, Client]] = []
 
@@ -67,6 +71,8 @@ class Resolver:
 
     def _use(self, authority: Authority) -> None:
         self.authority = authority
+        self.quick = Quick(authority.table)
+        self.memo.clear(authority.table.names)
         self.forward.use_authority(authority)
 
     def receive(self, packet: bytes, client: Client, now: float) -> Answer | None:
@@ -106,10 +112,15 @@ class Resolver:
 
     def due(self) -> float | None:
         """Return when ``tick`` has something to do; None: nothing waits."""
-        return self._waiting[0][0] if self._waiting else None
+        forget = self.memo.due()
+        if not self._waiting:
+            return forget
+        first = self._waiting[0][0]
+        return first if forget is None else min(first, forget)
 
     def tick(self, now: float) -> None:
-        """Answer whoever has waited long enough for the first names."""
+        """Answer whoever has waited long enough for the first names; let the memo forget."""
+        self.memo.tick(now)
         while self._waiting and self._waiting[0][0] <= now:
             _, query, client = self._waiting.pop(0)
             client.send(self._not_ready(query).packet)

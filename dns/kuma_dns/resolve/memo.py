@@ -1,0 +1,109 @@
+"""The same bytes asked again: answers by the raw query, both without their ids.
+
+Theory.  A query is some 30 to 60 bytes, and all of them but the id decide about the answer.  So
+the whole work of reading it, finding the name and writing the reply can be one look into a dict
+whose keys are raw queries and whose values are raw answers.  Clients repeat themselves: an
+application asks for the same few names with the same resolver library, letter for letter.
+
+What is kept, and for how long, is what the ``Answer`` says: WHILE_TABLE until another table is
+used, BRIEFLY (what the cache answered: its TTLs count down) until the next second begins.  A
+value has the answer's kind (``counts``) behind its last byte, which is not sent.
+
+Memory is bounded twice, by number and by bytes.  Whoever is full lets the oldest go, in slices:
+freeing all of it at once takes milliseconds that one client would wait.  Queries in mixed case
+(0x20: each letter's case is a coin toss) never come twice, they are not kept; neither are long
+ones.  What surprised us: a memo that is a little too small for its names costs twice the time of
+none, since each answer is kept, and let go before it is of use.  So with more names than fit only
+some answers are offered to it (``server.udp``).
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+from kuma_dns.counts import CACHE, LOCAL, kind_of
+from kuma_dns.resolve.answer import WHILE_TABLE
+
+MOST_ENTRIES: Final = 32768
+MOST_BYTES: Final = 9 << 20
+"""Of all lasting entries together, what Python adds to them included."""
+MOST_BRIEF: Final = 4096
+LONGEST_KEPT: Final = 300
+"""Bytes of a query; longer ones are somebody's experiment."""
+LONGEST_ANSWER: Final = 1232
+_ENTRY: Final = 2 * 33 + 2 * 8 + 104
+"""Bytes of an entry beside its text: two headers of bytes, rounded up, a place in the dict."""
+_SHAPES: Final = 2
+"""Queries that are asked about each name: for A and for AAAA."""
+_SLICE: Final = 256
+_SECOND: Final = 1.0
+_HEADER: Final = 10
+"""Of a message without its id."""
+
+
+class Memo:
+    """Two dicts: ``lasting`` is good as long as the table is, ``brief`` for a second at most.
+
+    Who looks answers up takes the dicts' own ``get``, anew for each batch: they are replaced.
+    ``is_roomy`` says whether all names of the table fit.
+    """
+
+    __slots__ = ("_bytes", "_until", "brief", "is_roomy", "lasting", "most")
+
+    def __init__(self, most: int = MOST_ENTRIES) -> None:
+        """Begin empty; ``most`` lasting entries are kept."""
+        self.most = most
+        self.lasting: dict[bytes, bytes] = {}
+        self.brief: dict[bytes, bytes] = {}
+        self._bytes = 0
+        self._until: float | None = None
+        self.is_roomy = True
+
+    def clear(self, names: int) -> None:
+        """Forget all: another table with so many names is used."""
+        self.is_roomy = _SHAPES * names <= self.most
+        self.lasting = {}
+        self.brief = {}
+        self._bytes = 0
+        self._until = None
+
+    def keep(self, query: bytes, answer: bytes, kind: int) -> None:
+        """Keep an answer while the table is the same; both texts are without id."""
+        if query != query.lower() or len(query) > LONGEST_KEPT:
+            return
+        lasting = self.lasting
+        if len(lasting) >= self.most or self._bytes >= MOST_BYTES:
+            for oldest in list(islice(lasting, _SLICE)):
+                self._bytes -= len(oldest) + len(lasting.pop(oldest)) + _ENTRY
+        value = answer + bytes((kind,))
+        self._bytes += len(query) + len(value) + _ENTRY
+        lasting[query] = value
+
+    def keep_briefly(self, query: bytes, answer: bytes, kind: int, now: float) -> None:
+        """Keep an answer until ``tick``, a second from the first that was kept so."""
+        if len(self.brief) < MOST_BRIEF and query == query.lower():
+            if self._until is None:
+                self._until = now + _SECOND
+            self.brief[query] = answer + bytes((kind,))
+
+    def take(self, query: bytes, answer: bytes, keep: int, now: float) -> None:
+        """Keep a whole answer to a whole query as long as ``keep`` (of ``resolve.answer``) says."""
+        if keep and len(query) <= LONGEST_KEPT and len(answer) <= LONGEST_ANSWER:
+            at = query.find(0, _HEADER + 2) + 1
+            qtype = int.from_bytes(query[at : at + 2], "big")
+            if keep == WHILE_TABLE:
+                self.keep(query[2:], answer[2:], kind_of(qtype, LOCAL, answer[3] & 15))
+            else:
+                kind = kind_of(qtype, CACHE, answer[3] & 15)
+                self.keep_briefly(query[2:], answer[2:], kind, now)
+
+    def due(self) -> float | None:
+        """Return when ``tick`` has something to do; None: never yet."""
+        return self._until
+
+    def tick(self, now: float) -> None:
+        """Forget what was kept briefly if its second is over."""
+        if self._until is not None and self._until <= now:
+            self.brief = {}
+            self._until = None
