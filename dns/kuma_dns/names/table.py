@@ -6,15 +6,18 @@ makes the block, the server maps it and drops the former one, and no query waits
 
 ::
 
-    "KDT1" | slots | ttl | serial | names | sources: u16 count, (u16 length, text)...
-    slots x (u32 crc32 of the key, u32 offset of the record or 0)
+    "KDT2" | slots | ttl | serial | names | where the slots begin
+    texts: u16 count, (u16 length, text)... of the sources, then of the labels (name, text, ...)
     records: u8 key length, u8 IPv4 count, u8 IPv6 count, u8 flags, u8 source, u8 pointer length
              | key | IPv4 addresses | IPv6 addresses | pointer
+    slots x (u32 crc32 of the key, u32 offset of the record or 0)
 
-All numbers are little-endian.  The slots are an open hash table, at most two thirds full, that is
-searched onwards from ``crc32 & (slots - 1)``: crc32 is the fastest hash over bytes that the
-standard library has and is not salted, so the block is the same for the same names.  Whoever
-writes the names could make them collide, but she could as well leave them out.
+All numbers are in the byte order of the machine: a block never leaves it.  The slots stand at
+the end, so that records can be written as they come, without a list of them.  They are an open
+hash table, at most two thirds full, that is searched onwards from ``crc32 & (slots - 1)``: crc32
+is the fastest hash over bytes that the standard library has and is not salted, so the block is
+the same for the same names.  Whoever writes the names could make them collide, but she could as
+well leave them out.
 
 Beside the names themselves there are the *empty non-terminals* above them inside our zones
 (RFC 8020: they exist, without records) and a name for PTR questions about each address.
@@ -22,28 +25,31 @@ Beside the names themselves there are the *empty non-terminals* above them insid
 
 from __future__ import annotations
 
+from array import array
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from mmap import mmap
 
-MAGIC: Final = b"KDT1"
+MAGIC: Final = b"KDT2"
 KNOWN: Final = 1
 """Flag: the name is in a source (without it: it is only above one that is)."""
 COLLIDES: Final = 2
 """Flag: sources contradict each other about this name; it must not be answered."""
 REVERSE: Final = 4
 """Flag: a name below in-addr.arpa or ip6.arpa, made from an address."""
+DERIVED: Final = 8
+"""Flag, beside KNOWN: another spelling of a name that is in a source."""
 MOST_ADDRESSES: Final = 255
 """Of one family and name: their number takes one byte."""
 
-_HEAD: Final = Struct("<4s5I")
-_SLOT: Final = Struct("<II")
-_RECORD: Final = Struct("<6B")
-_SIZE: Final = Struct("<H")
+_HEAD: Final = Struct("=4s5I")
+_SLOT: Final = Struct("=II")
+_RECORD: Final = Struct("=6B")
+_SIZE: Final = Struct("=H")
 
 
 class Entry(NamedTuple):
@@ -57,44 +63,74 @@ class Entry(NamedTuple):
 
 
 def block_of(
-    records: Iterable[tuple[bytes, Entry]], *, ttl: int, serial: int, sources: Sequence[str] = ()
+    records: Iterable[tuple[bytes, Entry]],
+    *,
+    ttl: int,
+    serial: int = 0,
+    sources: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the block of some records; each key must occur once.
 
-    ``ttl`` is in seconds; ``serial`` is the zones' serial number.
+    ``ttl`` is in seconds; ``serial`` is the zones' serial number, made from the content if it is
+    0; ``labels`` are what the metrics' series are to carry.
     """
-    kept = list(records)
-    slots = 2
-    while slots < len(kept) * 3 // 2 + 1:
-        slots *= 2
-    told = b"".join([_SIZE.pack(len(text.encode())) + text.encode() for text in sources])
-    told = _SIZE.pack(len(sources)) + told
-    base = _HEAD.size + len(told) + _SLOT.size * slots
-    index = [0] * (2 * slots)
-    body = bytearray()
+    block = bytearray(_HEAD.size)
+    block += _texts(sources)
+    block += _texts([text for pair in (labels or {}).items() for text in pair])
+    hashes, offsets = array("I"), array("I")
     names = 0
-    for key, (ipv4, ipv6, flags, source, pointer) in kept:
-        names += flags & (KNOWN | REVERSE) == KNOWN
-        _enter(index, slots - 1, crc32(key), base + len(body))
-        sizes = (len(key), len(ipv4) // 4, len(ipv6) // 16, flags, source, len(pointer))
-        body += _RECORD.pack(*sizes) + key + ipv4 + ipv6 + pointer
-    head = _HEAD.pack(MAGIC, slots, ttl, serial, names, _HEAD.size + len(told))
-    return head + told + Struct(f"<{2 * slots}I").pack(*index) + body
+    pack = _RECORD.pack
+    for key, (ipv4, ipv6, flags, source, pointer) in records:
+        names += flags & (KNOWN | REVERSE | DERIVED) == KNOWN
+        hashes.append(crc32(key))
+        offsets.append(len(block))
+        block += pack(len(key), len(ipv4) // 4, len(ipv6) // 16, flags, source, len(pointer))
+        block += key + ipv4 + ipv6 + pointer
+    block += bytes(-len(block) % _SLOT.size)
+    base = len(block)
+    slots = _slots(hashes, offsets)
+    block += memoryview(slots).cast("B")
+    serial = serial or crc32(memoryview(block)[_HEAD.size :], ttl) or 1
+    _HEAD.pack_into(block, 0, MAGIC, len(slots) // 2, ttl, serial, names, base)
+    return bytes(block)
 
 
-def _enter(index: list[int], mask: int, crc: int, offset: int) -> None:
-    """Put a record into the first free slot from its place on."""
-    slot = crc & mask
-    while index[2 * slot + 1]:
-        slot = (slot + 1) & mask
-    index[2 * slot] = crc
-    index[2 * slot + 1] = offset
+def _texts(texts: Sequence[str]) -> bytes:
+    raw = [text.encode() for text in texts]
+    return _SIZE.pack(len(raw)) + b"".join([_SIZE.pack(len(text)) + text for text in raw])
+
+
+def _slots(hashes: array[int], offsets: array[int]) -> array[int]:
+    """Put every record into the first free slot from its place on."""
+    slots = 2
+    while slots < len(hashes) * 3 // 2 + 1:
+        slots *= 2
+    index = array("I", bytes(_SLOT.size * slots))
+    last = 2 * slots - 1
+    for crc, offset in zip(hashes, offsets, strict=True):
+        at = 2 * crc & last
+        while index[at + 1]:
+            at = at + 2 & last
+        index[at] = crc
+        index[at + 1] = offset
+    return index
 
 
 class Table:
     """Looks names up in a block."""
 
-    __slots__ = ("_base", "_block", "_mask", "names", "serial", "sources", "ttl")
+    __slots__ = (
+        "_base",
+        "_block",
+        "_first",
+        "_mask",
+        "labels",
+        "names",
+        "serial",
+        "sources",
+        "ttl",
+    )
 
     def __init__(self, block: bytes | mmap) -> None:
         """Keep the block; ``ValueError`` if it is none of ours."""
@@ -104,16 +140,20 @@ class Table:
             raise ValueError(message)
         self._block = block
         self._mask = slots - 1
-        self.sources = tuple(self._read_sources())
+        self.sources, at = self._read_texts(_HEAD.size)
+        labels, self._first = self._read_texts(at)
+        self.labels = dict(zip(labels[::2], labels[1::2], strict=True))
 
-    def _read_sources(self) -> Iterable[str]:
-        at = _HEAD.size
+    def _read_texts(self, at: int) -> tuple[tuple[str, ...], int]:
+        """Return some texts and the index behind them."""
         (count,) = _SIZE.unpack_from(self._block, at)
         at += _SIZE.size
+        texts = []
         for _ in range(count):
             (size,) = _SIZE.unpack_from(self._block, at)
             at += _SIZE.size + size
-            yield self._block[at - size : at].decode()
+            texts.append(self._block[at - size : at].decode())
+        return tuple(texts), at
 
     def get(self, key: bytes) -> Entry | None:
         """Return what is known of a name; None if nothing is."""
@@ -125,12 +165,25 @@ class Table:
             if not offset:
                 return None
             if found == crc:
-                size, ipv4, ipv6, flags, source, pointer = _RECORD.unpack_from(block, offset)
-                at = offset + 6 + size
-                if block[offset + 6 : at] == key:
-                    to4 = at + 4 * ipv4
-                    to6 = to4 + 16 * ipv6
-                    return Entry(
-                        block[at:to4], block[to4:to6], flags, source, block[to6 : to6 + pointer]
-                    )
+                at = offset + _RECORD.size
+                if block[at : at + block[offset]] == key:
+                    return self._entry(offset)
             slot = (slot + 1) & mask
+
+    def __iter__(self) -> Iterator[tuple[bytes, Entry]]:
+        """Iterate over everything the table holds, in the order in which it was written."""
+        block, at = self._block, self._first
+        while at < self._base and block[at]:
+            key = block[at + _RECORD.size : at + _RECORD.size + block[at]]
+            entry = self._entry(at)
+            yield key, entry
+            at += _RECORD.size + len(key) + sum(map(len, (entry.ipv4, entry.ipv6, entry.pointer)))
+
+    def _entry(self, offset: int) -> Entry:
+        """Return the record that begins somewhere."""
+        size, ipv4, ipv6, flags, source, pointer = _RECORD.unpack_from(self._block, offset)
+        at = offset + _RECORD.size + size
+        to4 = at + 4 * ipv4
+        to6 = to4 + 16 * ipv6
+        block = self._block
+        return Entry(block[at:to4], block[to4:to6], flags, source, block[to6 : to6 + pointer])

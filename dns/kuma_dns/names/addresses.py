@@ -1,0 +1,85 @@
+"""Addresses as Kuma's documents write them, packed as messages carry them.
+
+The family goes by the text, as in Kuma's own proxy: with a ``.`` it is IPv4, else IPv6.  So an
+IPv4-mapped address stands in groups of hexadecimal digits (``::ffff:f000:1``), and the dotted
+form of it is told as a mistake instead of being guessed at.
+
+There are as many addresses as names, a million perhaps, so both families have a short way here;
+``kuma_net.values`` says what an address is and what is wrong with one that is none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kuma_net.values import Family, Malformed, address_text, parse_address
+
+IPV4_BYTES: Final = 4
+IPV6_BYTES: Final = 16
+_OCTETS: Final = {str(octet): octet for octet in range(256)}
+_HEXADECIMAL: Final = "0123456789abcdefABCDEF:"
+_GROUPS: Final = 8
+_RIGHT: Final = "an address such as 240.0.0.1, fd00::1 or ::ffff:f000:1"
+
+
+def packed(text: str) -> bytes:
+    """Return the 4 or 16 bytes of an address; ``Malformed`` if it is none."""
+    if "." in text:
+        octets = text.split(".")
+        try:
+            return bytes([_OCTETS[octet] for octet in octets]) if len(octets) == 4 else _no(text)  # noqa: PLR2004 - dotted quad
+        except KeyError:
+            return _no(text)
+    return _packed6(text)
+
+
+def _packed6(text: str) -> bytes:
+    """RFC 4291 section 2.2, without the dotted form."""
+    if not text or text.strip(_HEXADECIMAL):
+        return _no(text)
+    head, gap, tail = text.partition("::")
+    front = head.split(":") if head else []
+    back = tail.split(":") if tail else []
+    zeros = _GROUPS - len(front) - len(back)
+    if (zeros < 1 if gap else zeros != 0) or not all(
+        [0 < len(group) <= 4 for group in front] + [0 < len(group) <= 4 for group in back]  # noqa: PLR2004 - digits of 16 bits
+    ):
+        return _no(text)
+    digits = [group.zfill(4) for group in front] + ["0000"] * zeros
+    return bytes.fromhex("".join(digits + [group.zfill(4) for group in back]))
+
+
+def _no(text: str) -> bytes:
+    """Say what is wrong with a text that is no address."""
+    if "." in text and ":" in text:
+        try:
+            value = parse_address(text, Family.IPV6)
+        except Malformed:
+            pass
+        else:
+            groups = f"{text.rpartition(':')[0]}:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
+            raise Malformed(text, "with dots in it, it is taken for IPv4", f"write {groups}")
+    raise Malformed(text, "not an IP address", _RIGHT)
+
+
+def addresses_of(texts: list[str]) -> tuple[bytes, bytes]:
+    """Return some addresses as IPv4 and IPv6 ones, each packed one behind the other."""
+    ipv4 = ipv6 = b""
+    for text in texts:
+        if "." in text:
+            ipv4 += packed(text)
+        else:
+            ipv6 += packed(text)
+    return ipv4, ipv6
+
+
+def each_text(ipv4: bytes, ipv6: bytes) -> list[str]:
+    """Return packed addresses as texts that ``packed`` reads."""
+    texts = [".".join(map(str, ipv4[at : at + 4])) for at in range(0, len(ipv4), IPV4_BYTES)]
+    for at in range(0, len(ipv6), IPV6_BYTES):
+        value = int.from_bytes(ipv6[at : at + IPV6_BYTES])
+        text = address_text(value, Family.IPV6)
+        if "." in text:
+            text = f"::ffff:{value >> 16 & 0xFFFF:x}:{value & 0xFFFF:x}"
+        texts.append(text)
+    return texts
