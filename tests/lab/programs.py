@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BIN = Path(sys.executable).parent
 PROGRAMS = {
     "kuma-init": str(BIN / "kuma-init"),
+    "kuma-dns": str(BIN / "kuma-dns"),
     "kuma-net": str(BIN / "kuma-net"),
     "kumactl": "/run/kumactl",
 }
