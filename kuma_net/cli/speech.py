@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 """Exit code."""
-PROGRAMS = ("kuma-init", "kuma-net", "kumactl")
+PROGRAMS = ("kuma-dns", "kuma-init", "kuma-net", "kumactl")
 
 
 def program_name() -> str:
