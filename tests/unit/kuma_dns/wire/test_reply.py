@@ -30,7 +30,6 @@ from kuma_dns.wire.message import (
 from kuma_dns.wire.name import key_of
 from kuma_dns.wire.query import Query
 from kuma_dns.wire.reply import (
-    Part,
     Remark,
     addresses,
     addresses6,
@@ -167,17 +166,28 @@ def test_a_reply_is_never_longer_than_its_limit(
     )
     got = read(packet)
     assert len(packet) <= limit
-    bare = 12 + len(query.question) + 16 * count + (11 if edns else 0)
-    assert len(got.answer) == (0 if bare > limit else min(count, 1))
+    rest = 12 + len(query.question) + (11 if edns else 0)
+    bare = rest + 16 * count
+    assert int.from_bytes(packet[6:8], "big") == min(count, (limit - rest) // 16)
     assert bool(got.flags & dns.flags.TC) == (bare > limit)
     assert bool(got.options) == (edns and bare + 6 + min(remark, 200) <= limit)
 
 
-def test_what_does_not_fit_is_cut_to_the_question() -> None:
+def test_of_an_answer_that_does_not_fit_as_many_records_stay_as_do() -> None:
     query = Query(ask("a.mesh"))
-    many = Part(addresses(V4 * 10, 30).records, 30)
-    assert len(reply(query, answer=many, limit=12 + 12 + 30 * 16)) == 12 + 12 + 30 * 16
+    many = addresses(bytes(range(160)), 30)
+    whole = reply(query, answer=many, limit=12 + 12 + 40 * 16)
+    assert len(whole) == 12 + 12 + 40 * 16
+    assert not read(whole).flags & dns.flags.TC
     got = read(reply(query, answer=many, authority=soa(MESH, 30, 7), limit=512))
+    assert got.flags & dns.flags.TC
+    assert texts(got.answer) == texts(read(whole).answer)[:30]
+    assert (got.authority, len(got.question)) == ([], 1)
+
+
+def test_without_records_what_does_not_fit_is_cut_to_the_question() -> None:
+    query = Query(ask("a.mesh"))
+    got = read(reply(query, authority=soa(MESH, 30, 7), limit=60))
     assert got.flags & dns.flags.TC
     assert (got.answer, got.authority, len(got.question)) == ([], [], 1)
 
