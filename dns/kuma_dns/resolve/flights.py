@@ -1,0 +1,300 @@
+"""Questions on their way to upstream servers: a state machine without sockets or a clock.
+
+Theory.  An application that waits for a name waits for its user, so a server that says nothing
+for 0.4 s gets company: the next one is asked the same, and whoever answers first is believed;
+answers of the earlier ones are still welcome as long as the question flies.  The wait doubles
+with each round through all servers.  A server that says it cannot (SERVFAIL, REFUSED, NOTIMP,
+FORMERR, or what cannot be read) or that the kernel says is not there (ICMP) hands the question on
+at once; when all have said so, the client gets the last such reply, or SERVFAIL with the reason
+(RFC 8914).  A server that failed, or was silent while another one answered, is asked last for a
+while.  TC set: the same server is asked again over TCP.  All of it ends after resolv.conf's
+timeout times attempts.
+
+Forged answers (RFC 5452).  Who cannot see our packets must guess address, port, id and question
+at once, while the question flies.  The port and the id are the sockets' matter
+(``server.upstream``); here, the question must come back as it was asked, and equal questions
+share one flight.  Without that, an attacker who makes us ask the same thing a hundred times has
+a hundred ids to hit (the birthday attack of section 5).  A hedged question has as many as there
+are servers, each with its own address and port.
+
+Loops.  A query that comes back to us through some server is the same question: it joins the
+flight it came from and waits with it, so nothing multiplies.
+
+Bounds: ``MOST_FLIGHTS`` questions and ``MOST_WAITING`` clients of one of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from kuma_dns.resolve.alarms import Alarms
+from kuma_dns.wire.message import (
+    EDE_NETWORK_ERROR,
+    EDE_NO_REACHABLE_AUTHORITY,
+    EDE_OTHER,
+)
+from kuma_dns.wire.reply import Remark
+from kuma_dns.wire.response import FAILURES, Response, answers
+from kuma_net.values import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from kuma_dns.counts import Counts
+    from kuma_dns.resolve.answer import Client
+    from kuma_dns.resolve.servers import ResolvConf, Server
+    from kuma_dns.wire.query import Query
+
+FIRST_WAIT: Final = 0.4
+"""Seconds until the next server is asked too."""
+PENANCE: Final = 5.0
+"""Seconds for which a server that failed is asked last."""
+MOST_FLIGHTS: Final = 2000
+MOST_WAITING: Final = 1000
+_INSTANT: Final = 0.001
+"""Seconds: alarms are rounded to it."""
+
+NO_SERVER: Final = Remark(EDE_NO_REACHABLE_AUTHORITY, "no upstream server is known")
+TOO_MANY: Final = Remark(EDE_OTHER, "too many questions are on their way")
+SILENCE: Final = Remark(EDE_NO_REACHABLE_AUTHORITY, "no upstream server answered in time")
+UNREACHABLE: Final = Remark(EDE_NETWORK_ERROR, "no upstream server could be reached")
+
+
+class Upstream(Protocol):
+    """Sends questions to servers; tells ``Flights`` of what comes back."""
+
+    def ask(self, server: Server, packet: bytes, flight: Flight, *, tcp: bool) -> object | None:
+        """Send a query with an id of its own; return a ticket, None if it could not be sent.
+
+        What comes back is told to ``Flights.received``, a failure to ``Flights.unreachable``;
+        neither from within this call.
+        """
+
+    def forget(self, ticket: object) -> None:
+        """Wait no longer for the answer to a question."""
+
+
+class Landing(Protocol):
+    """What becomes of a flight's end."""
+
+    def suits(self, response: Response) -> bool:
+        """Whether a response that says "cannot" is of use all the same."""
+
+    def landed(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
+        """Answer those who wait; without a response, ``remark`` says why there is none."""
+
+
+class Flight:
+    """One question, those who wait for its answer, and whom we have asked.
+
+    ``waiting`` are their queries and they themselves.  ``key`` is what makes questions equal.
+    """
+
+    __slots__ = (
+        "alarm",
+        "asked",
+        "begun",
+        "deadline",
+        "failed",
+        "key",
+        "order",
+        "query",
+        "refusal",
+        "tcp",
+        "tickets",
+        "waiting",
+    )
+
+    def __init__(self, key: Hashable, query: Query, client: Client, now: float) -> None:
+        """Begin with one client."""
+        self.key = key
+        self.query = query
+        self.tcp = client.tcp
+        self.begun = now
+        self.deadline = now
+        self.waiting: list[tuple[Query, Client]] = [(query, client)]
+        self.order: tuple[Server, ...] = ()
+        self.asked: list[Server] = []
+        self.tickets: list[object] = []
+        self.failed: list[Server] = []
+        self.refusal: Response | None = None
+        self.alarm = -1
+
+
+class Flights:
+    """All questions that are on their way."""
+
+    def __init__(self, upstream: Upstream, counts: Counts, landing: Landing) -> None:
+        """Begin with none, and without servers."""
+        self._upstream = upstream
+        self._counts = counts
+        self._landing = landing
+        self._alarms: Alarms[Flight] = Alarms()
+        self._flying: dict[Hashable, Flight] = {}
+        self._sick: dict[Server, float] = {}
+        self._orders: list[tuple[Server, ...]] = [()]
+        self._names: dict[Server, str] = {}
+        self._turn = 0
+        self._patience = 0.0
+
+    def __len__(self) -> int:
+        """How many fly."""
+        return len(self._flying)
+
+    def use_servers(self, conf: ResolvConf) -> None:
+        """Ask these from now on; questions that fly already keep to their own."""
+        servers = conf.servers
+        starts = len(servers) if conf.rotate else 1
+        self._orders = [servers[at:] + servers[:at] for at in range(starts)] or [()]
+        self._patience = conf.timeout * conf.attempts
+        self._names = {server: str(server) for server in servers}
+        self._sick = {server: end for server, end in self._sick.items() if server in servers}
+
+    def get(self, key: Hashable) -> Flight | None:
+        """Return the flight of a question equal to one with this key."""
+        return self._flying.get(key)
+
+    def join(self, flight: Flight, query: Query, client: Client) -> bool:
+        """Let one more client wait; False if too many do."""
+        if len(flight.waiting) >= MOST_WAITING:
+            return False
+        self._counts.coalesced += 1
+        flight.waiting.append((query, client))
+        return True
+
+    def start(self, key: Hashable, query: Query, client: Client, now: float) -> Remark | None:
+        """Send a question on its way; a remark says why not, and nobody waits then."""
+        order = self._order(now)
+        if not order:
+            return NO_SERVER
+        if len(self._flying) >= MOST_FLIGHTS:
+            return TOO_MANY
+        flight = Flight(key, query, client, now)
+        flight.order = order
+        flight.deadline = now + self._patience
+        if not self._ask_next(flight, now):
+            self._counts.upstream_failures += 1
+            return UNREACHABLE
+        self._flying[key] = flight
+        return None
+
+    def _order(self, now: float) -> tuple[Server, ...]:
+        """Return the servers in the order to ask them: those who failed of late come last."""
+        orders = self._orders
+        order = orders[0]
+        if len(orders) > 1:
+            self._turn += 1
+            order = orders[self._turn % len(orders)]
+        if self._sick:
+            self._sick = sick = {server: end for server, end in self._sick.items() if end > now}
+            order = tuple(sorted(order, key=sick.__contains__))
+        return order
+
+    def _ask_next(self, flight: Flight, now: float) -> bool:
+        """Ask the next server that has not failed this question; False without one."""
+        order = flight.order
+        for _ in order:
+            server = order[len(flight.asked) % len(order)]
+            flight.asked.append(server)
+            if server not in flight.failed and self._ask(flight, server, tcp=flight.tcp):
+                wait = FIRST_WAIT * 2.0 ** ((len(flight.asked) - 1) // len(order))
+                flight.alarm = self._alarms.set(min(now + wait, flight.deadline), flight)
+                return True
+            self._fail(flight, server, now)
+        return False
+
+    def _ask(self, flight: Flight, server: Server, *, tcp: bool) -> bool:
+        ticket = self._upstream.ask(server, flight.query.packet, flight, tcp=tcp)
+        if ticket is None:
+            return False
+        flight.tickets.append(ticket)
+        asked = self._counts.upstream_queries
+        name = self._names.get(server) or str(server)
+        asked[name] = asked.get(name, 0) + 1
+        return True
+
+    def _fail(self, flight: Flight, server: Server, now: float) -> None:
+        """Keep in mind that a server has failed a question."""
+        if server not in flight.failed:
+            flight.failed.append(server)
+            self._blame(server, now)
+
+    def _blame(self, server: Server, now: float) -> None:
+        self._sick[server] = now + PENANCE
+        name = str(server)
+        errors = self._counts.upstream_errors
+        errors[name] = errors.get(name, 0) + 1
+
+    # --- what comes back ------------------------------------------------------------------------
+
+    def received(
+        self, flight: Flight, server: Server, packet: bytes, now: float, *, tcp: bool = False
+    ) -> None:
+        """Take what came from a server with the right id; what answers another question is junk."""
+        query = flight.query
+        if server in flight.failed or not answers(packet, query.question):
+            return
+        try:
+            response = Response(packet, query)
+        except Malformed:
+            self._hand_on(flight, server, now)
+            return
+        if response.truncated:
+            self._cut(flight, server, response, now, tcp=tcp)
+        elif response.rcode in FAILURES and not self._landing.suits(response):
+            flight.refusal = response
+            self._hand_on(flight, server, now)
+        else:
+            if len(flight.asked) > 1:
+                for silent in set(flight.asked[: flight.asked.index(server)]) - set(flight.failed):
+                    self._blame(silent, now)
+            self._land(flight, response, SILENCE, now)
+
+    def unreachable(self, flight: Flight, server: Server, now: float) -> None:
+        """Take that a server cannot be reached, or has broken off."""
+        if server not in flight.failed:
+            self._hand_on(flight, server, now)
+
+    def _hand_on(self, flight: Flight, server: Server, now: float) -> None:
+        self._fail(flight, server, now)
+        if not self._ask_next(flight, now):
+            self._land(flight, flight.refusal, UNREACHABLE, now)
+
+    def _cut(
+        self, flight: Flight, server: Server, response: Response, now: float, *, tcp: bool
+    ) -> None:
+        """Ask for the whole answer; from here on every server is asked over TCP.
+
+        TC over TCP is nonsense: that server has failed.
+        """
+        if tcp:
+            self._hand_on(flight, server, now)
+        elif not flight.tcp:
+            flight.tcp = True
+            flight.refusal = response
+            if not self._ask(flight, server, tcp=True):
+                self._hand_on(flight, server, now)
+
+    # --- time and end ---------------------------------------------------------------------------
+
+    def due(self) -> float | None:
+        """Return when ``tick`` has something to do; None: nothing flies."""
+        return self._alarms.due()
+
+    def tick(self, now: float) -> None:
+        """Ask the next server for whoever has waited long enough, or give up."""
+        for alarm, flight in self._alarms.ring(now):
+            if flight.alarm != alarm:
+                continue
+            if now > flight.deadline - _INSTANT or not self._ask_next(flight, now):
+                self._land(flight, flight.refusal, SILENCE, now)
+
+    def _land(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
+        flight.alarm = -1
+        for ticket in flight.tickets:
+            self._upstream.forget(ticket)
+        del self._flying[flight.key]
+        if response is None:
+            self._counts.upstream_failures += 1
+        self._counts.upstream.observe(now - flight.begun)
+        self._landing.landed(flight, response, remark, now)
