@@ -9,8 +9,8 @@ a known name
 in a zone of ours and unknown       NXDOMAIN, with SOA; never leaked
 known, in no zone of ours           its addresses for A and AAAA; other types go upstream
 the reverse of a known address      PTR to the name; other types go upstream
-a known name, or one of our zones,  NXDOMAIN: only a search list makes such names, and upstream
-with a search domain behind it      would be asked several times for each lookup
+a known name with a search domain   NXDOMAIN: only a search list makes such names, and upstream
+behind it                           would be asked several times for each lookup
 anything else                       none: ask upstream
 ==================================  =============================================================
 
@@ -80,14 +80,16 @@ class Authority:
         return self._inside(query, entry, zone, limit)
 
     def is_expanded(self, name: bytes) -> bool:
-        """Whether a name outside our zones is one of ours with a search domain behind it."""
+        """Whether a name outside our zones is a known one with a search domain behind it.
+
+        A known name of one label is not meant: "web" of a hosts file and the Service "web" of
+        the cluster, ``web.default.svc.cluster.local``, may both be there.
+        """
         for domain in self.search:
             if name != domain and is_within(name, domain):
                 front = without(name, domain)
-                if self.zones.of(front) is not None:
-                    return True
                 entry = self.table.get(front)
-                if entry is not None and entry.flags & KNOWN:
+                if entry is not None and entry.flags & KNOWN and front[front[0] + 1]:
                     return True
         return False
 
