@@ -68,6 +68,10 @@ class Memo:
         self._bytes = 0
         self._until = None
 
+    def find(self, query: bytes) -> bytes | None:
+        """Return the answer to a query (both without id), its kind behind it."""
+        return self.lasting.get(query) or self.brief.get(query)
+
     def keep(self, query: bytes, answer: bytes, kind: int) -> None:
         """Keep an answer while the table is the same; both texts are without id."""
         if query != query.lower() or len(query) > LONGEST_KEPT:

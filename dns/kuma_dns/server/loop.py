@@ -7,11 +7,14 @@ Some facts about epoll.  It is used level-triggered: a reader that stops early i
 so each may bound the work of one turn and leave the others their time.  A descriptor that is
 closed leaves the set by itself, but only if no copy of it is open anywhere (a forked child has
 one): whoever closes tells ``forget`` first.  The number of a closed descriptor is given out again
-at once, so events that were fetched in the same turn may belong to its predecessor: they are
-recognised by the callback, which is looked up at the time of the call.
+at once, so events that were fetched in the same turn may belong to its predecessor: the callback
+is looked up at the time of the call, and has to bear being called for nothing.  EPOLLHUP and
+EPOLLERR are reported whether asked for or not, in every turn: a descriptor that has them while
+nobody wants to hear of it leaves the set until somebody does.
 
 Signals are written to a socket pair by the interpreter's own handler (signal.set_wakeup_fd) and
-are handled here as one more reader, never in the middle of other work.
+are handled here as one more reader, never in the middle of other work.  A forked child has the
+same socket pair: until it calls ``signal.set_wakeup_fd(-1)`` its signals are taken for ours.
 """
 
 from __future__ import annotations
@@ -22,14 +25,17 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _READ: Final = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 _WRITE: Final = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
+_GONE: Final = select.EPOLLHUP | select.EPOLLERR
 _MOST_EVENTS: Final = 256
 """Of one turn."""
 
@@ -61,8 +67,10 @@ class Loop:
         self._writers: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = count()
+        self._clocks: list[tuple[Callable[[], float | None], Callable[[float], None]]] = []
         self._at_turn_end: list[Callable[[], None]] = []
         self._signals: dict[int, Callable[[], None]] = {}
+        self._former_signals: dict[int, Any] = {}
         self._woken: socket.socket | None = None
         self._waker: socket.socket | None = None
         self._running = False
@@ -109,8 +117,15 @@ class Loop:
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
+    def keep_time(self, due: Callable[[], float | None], tick: Callable[[float], None]) -> None:
+        """Call ``tick`` with the time whenever it is ``due``, which is asked before each wait."""
+        self._clocks.append((due, tick))
+
     def at_turn_end(self, call: Callable[[], None]) -> None:
-        """Call after the callbacks of every turn, before the next wait: the place to send."""
+        """Call once, after the other callbacks of this turn: the place to send.
+
+        From within a turn or before ``run``; what such a callback asks for is called as well.
+        """
         self._at_turn_end.append(call)
 
     def on_signal(self, number: int, call: Callable[[], None]) -> None:
@@ -122,12 +137,14 @@ class Loop:
             signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
             self.on_readable(self._woken.fileno(), self._on_wakeup)
         self._signals[number] = call
-        signal.signal(number, lambda *_: None)
+        former = signal.signal(number, lambda *_: None)
+        self._former_signals.setdefault(number, former)
 
     def _on_wakeup(self) -> None:
         if self._woken is not None:
-            for number in self._woken.recv(256):
-                self._guarded(self._signals.get(number))
+            with suppress(BlockingIOError):
+                for number in self._woken.recv(256):
+                    self._guarded(self._signals.get(number))
 
     # --- running --------------------------------------------------------------------------------
 
@@ -143,27 +160,55 @@ class Loop:
 
     def turn(self, longest: float = -1) -> None:
         """Wait once (``longest`` seconds at most; -1: as long as it takes), call whoever is due."""
-        for descriptor, events in self._epoll.poll(self._patience(longest), _MOST_EVENTS):
+        soonest = self._soonest()
+        for descriptor, events in self._epoll.poll(self._patience(soonest, longest), _MOST_EVENTS):
             if events & _READ:
                 self._guarded(self._readers.get(descriptor))
             if events & _WRITE:
                 self._guarded(self._writers.get(descriptor))
-        timers = self._timers
-        if timers:
-            now = self.now()
-            while timers and timers[0][0] <= now:
-                self._guarded(heapq.heappop(timers)[2].call)
-        for call in self._at_turn_end:
-            self._guarded(call)
+            if events & _GONE:
+                self._leave_out(descriptor)
+        if soonest is not None and self.now() >= soonest:
+            self._tell_time(self.now())
+        while self._at_turn_end:
+            calls, self._at_turn_end = self._at_turn_end, []
+            for call in calls:
+                self._guarded(call)
 
-    def _patience(self, longest: float) -> float:
+    def _soonest(self) -> float | None:
+        """Return when the first of all timers and clocks is due."""
         timers = self._timers
         while timers and timers[0][2].call is None:
             heapq.heappop(timers)
-        if not timers:
+        soonest = timers[0][0] if timers else None
+        for due, _ in self._clocks:
+            when = due()
+            if when is not None and (soonest is None or when < soonest):
+                soonest = when
+        return soonest
+
+    def _patience(self, soonest: float | None, longest: float) -> float:
+        if self._at_turn_end:
+            return 0
+        if soonest is None:
             return longest
-        left = max(0.0, timers[0][0] - self.now())
+        left = max(0.0, soonest - self.now())
         return left if longest < 0 else min(left, longest)
+
+    def _tell_time(self, now: float) -> None:
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            self._guarded(heapq.heappop(timers)[2].call)
+        for due, tick in self._clocks:
+            when = due()
+            if when is not None and when <= now:
+                self._guarded(partial(tick, now))
+
+    def _leave_out(self, descriptor: int) -> None:
+        """Watch a descriptor no more whose end is reported although nobody wants to hear."""
+        if descriptor not in self._readers and descriptor not in self._writers:
+            with suppress(OSError):
+                self._epoll.unregister(descriptor)
 
     def _guarded(self, call: Callable[[], None] | None) -> None:
         if call is None:
@@ -180,4 +225,6 @@ class Loop:
             self.forget(self._woken.fileno())
             self._woken.close()
             self._waker.close()
+        for number, former in self._former_signals.items():
+            signal.signal(number, former)
         self._epoll.close()

@@ -50,7 +50,6 @@ class UdpListener:
         self._late: list[tuple[bytes, Peer]] = []
         self._closed = False
         loop.on_readable(sock.fileno(), self._on_readable)
-        loop.at_turn_end(self._send_late)
 
     def close(self) -> None:
         """Answer what has arrived, send what is there, and close the socket."""
@@ -131,6 +130,8 @@ class UdpListener:
         if self._closed:
             return
         self._resolver.counts.requests.observe(self._loop.now() - since)
+        if not self._late:
+            self._loop.at_turn_end(self._send_late)
         self._late.append((packet, peer))
 
     def _send_late(self) -> None:
