@@ -6,7 +6,7 @@ makes the block, the server maps it and drops the former one, and no query waits
 
 ::
 
-    "KDT2" | slots | ttl | serial | names | where the slots begin
+    "KDT2" | slots | ttl | serial | names | where the slots begin | digest of 16 bytes
     texts: u16 count, (u16 length, text)... of the sources, then of the labels (name, text, ...)
     records: u8 key length, u8 IPv4 count, u8 IPv6 count, u8 flags, u8 source, u8 pointer length
              | key | IPv4 addresses | IPv6 addresses | pointer
@@ -25,6 +25,7 @@ Beside the names themselves there are the *empty non-terminals* above them insid
 
 from __future__ import annotations
 
+from _blake2 import blake2b
 from array import array
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -46,7 +47,7 @@ DERIVED: Final = 8
 MOST_ADDRESSES: Final = 255
 """Of one family and name: their number takes one byte."""
 
-_HEAD: Final = Struct("=4s5I")
+_HEAD: Final = Struct("=4s5I16s")
 _SLOT: Final = Struct("=II")
 _RECORD: Final = Struct("=6B")
 _SIZE: Final = Struct("=H")
@@ -91,8 +92,11 @@ def block_of(
     base = len(block)
     slots = _slots(hashes, offsets)
     block += memoryview(slots).cast("B")
-    serial = serial or crc32(memoryview(block)[_HEAD.size :], ttl) or 1
-    _HEAD.pack_into(block, 0, MAGIC, len(slots) // 2, ttl, serial, names, base)
+    numbers = [len(slots) // 2, ttl, serial, names, base]
+    _HEAD.pack_into(block, 0, MAGIC, *numbers, b"")
+    digest = blake2b(block, digest_size=16).digest()
+    numbers[2] = serial or int.from_bytes(digest[:4]) or 1
+    _HEAD.pack_into(block, 0, MAGIC, *numbers, digest)
     return bytes(block)
 
 
@@ -118,13 +122,17 @@ def _slots(hashes: array[int], offsets: array[int]) -> array[int]:
 
 
 class Table:
-    """Looks names up in a block."""
+    """Looks names up in a block.
+
+    ``ttl`` is in seconds; ``names`` how many the sources have; ``digest`` is the block's.
+    """
 
     __slots__ = (
         "_base",
         "_block",
         "_first",
         "_mask",
+        "digest",
         "labels",
         "names",
         "serial",
@@ -134,7 +142,8 @@ class Table:
 
     def __init__(self, block: bytes | mmap) -> None:
         """Keep the block; ``ValueError`` if it is none of ours."""
-        magic, slots, self.ttl, self.serial, self.names, self._base = _HEAD.unpack_from(block)
+        head = _HEAD.unpack_from(block)
+        magic, slots, self.ttl, self.serial, self.names, self._base, self.digest = head
         if magic != MAGIC:
             message = f"no table: it begins with {magic!r}"
             raise ValueError(message)
