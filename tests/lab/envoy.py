@@ -8,6 +8,10 @@ what the rules redirect, in both families:
 * 15006, inbound: the same, but towards the workload from 127.0.0.6 (``::6``), the one source
   address that the rules leave alone; otherwise the connection would be captured for ever.
 
+Each service of the mesh has a listener at its virtual address, which no interface has: it is
+bound to nothing (``bind_to_port``), and 15001 hands connections to it that were meant to go
+there.
+
 Facts: Envoy needs glibc 2.31 or newer; it answers LIVE after some 0.3 s; the inbound listener
 must not use SO_REUSEPORT's many sockets (a redirected connection balanced to a worker that
 drains would be reset).  Without ``::6`` on lo one IPv6 request became some 27,000 connections of
@@ -25,9 +29,12 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kuma_net.record import Record
 from lab.host import SIDECAR, fork_here, read_here, write_here
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lab.host import Host
 
 ADMIN = 9901
@@ -45,6 +52,7 @@ SIDES = (
 )
 """Each side: name, port, and the source address of its connections (empty: the kernel's)."""
 
+FAMILIES = ("ipv4", "ipv6")
 ANY = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104 - inside the lab
 
 
@@ -64,14 +72,34 @@ def find_envoy() -> Path:
     )
 
 
-def configuration() -> dict[str, Any]:
+class Service(Record):
+    """A service of the mesh: its virtual addresses and port, and where it really is.
+
+    Addresses are pairs, IPv4 and IPv6.
+    """
+
+    name: str
+    addresses: tuple[str, str]
+    port: int
+    endpoint: tuple[str, str]
+    endpoint_port: int
+
+
+def configuration(services: Sequence[Service] = ()) -> dict[str, Any]:
     """Return Envoy's bootstrap document."""
-    pairs = [(side, family) for side in SIDES for family in ANY]
+    sides = [(side, family) for side in SIDES for family in FAMILIES]
+    mesh = [(service, index) for service in services for index in range(len(FAMILIES))]
     return {
         "admin": {"address": _address("127.0.0.1", ADMIN)},
         "static_resources": {
-            "listeners": [_listener(name, port, family) for (name, port, _), family in pairs],
-            "clusters": [_cluster(name, family, sources) for (name, _, sources), family in pairs],
+            "listeners": [
+                *(_listener(name, port, family) for (name, port, _), family in sides),
+                *(_virtual_listener(service, index) for service, index in mesh),
+            ],
+            "clusters": [
+                *(_cluster(name, family, sources) for (name, _, sources), family in sides),
+                *(_endpoint(service, index) for service, index in mesh),
+            ],
         },
     }
 
@@ -81,18 +109,29 @@ def _address(address: str, port: int) -> dict[str, Any]:
 
 
 def _listener(name: str, port: int, family: str) -> dict[str, Any]:
-    full_name = f"{name}_{family}"
-    proxy = {"@type": TCP_PROXY, "cluster": full_name, "stat_prefix": full_name}
-    tcp_proxy = {"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}
     return {
-        "name": full_name,
-        "stat_prefix": full_name,
+        **_forwards(f"{name}_{family}"),
         "address": _address(ANY[family], port),
         "traffic_direction": name.upper(),
         "use_original_dst": True,
         "enable_reuse_port": name != INBOUND,
-        "filter_chains": [{"filters": [tcp_proxy]}],
     }
+
+
+def _virtual_listener(service: Service, index: int) -> dict[str, Any]:
+    return {
+        **_forwards(f"{service.name}_{FAMILIES[index]}"),
+        "address": _address(service.addresses[index], service.port),
+        "traffic_direction": OUTBOUND.upper(),
+        "bind_to_port": False,
+    }
+
+
+def _forwards(name: str) -> dict[str, Any]:
+    """Return the part of a listener that hands connections on to the cluster of its name."""
+    proxy = {"@type": TCP_PROXY, "cluster": name, "stat_prefix": name}
+    tcp_proxy = {"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}
+    return {"name": name, "stat_prefix": name, "filter_chains": [{"filters": [tcp_proxy]}]}
 
 
 def _cluster(name: str, family: str, sources: dict[str, str]) -> dict[str, Any]:
@@ -108,12 +147,24 @@ def _cluster(name: str, family: str, sources: dict[str, str]) -> dict[str, Any]:
     return cluster
 
 
-def start(host: Host, program: Path) -> int:
+def _endpoint(service: Service, index: int) -> dict[str, Any]:
+    name = f"{service.name}_{FAMILIES[index]}"
+    address = _address(service.endpoint[index], service.endpoint_port)
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": name, "endpoints": endpoints},
+    }
+
+
+def start(host: Host, program: Path, services: Sequence[Service] = ()) -> int:
     """Run Envoy on a host as the sidecar's user and wait until it is live; return its pid.
 
     Raises TimeoutError or ChildProcessError, with the end of Envoy's log.
     """
-    return host.call(_start_here, str(program), json.dumps(configuration()))
+    return host.call(_start_here, str(program), json.dumps(configuration(services)))
 
 
 def _start_here(program: str, config: str) -> int:
@@ -159,7 +210,10 @@ def admin(path: str) -> str:
 
 
 def connections_here() -> dict[str, int]:
-    """Return how many connections each listener has taken: ``{"outbound_ipv4": 3, ...}``."""
+    """Return how many connections each listener has taken: ``{"outbound_ipv4": 3, ...}``.
+
+    One that was handed to a service's listener counts there alone.
+    """
     counters = {}
     for line in admin("/stats?filter=^tcp.*downstream_cx_total$").splitlines():
         name, _, number = line.partition(":")
