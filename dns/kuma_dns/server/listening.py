@@ -22,6 +22,9 @@ from kuma_net.record import Record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kuma_dns.server.systemd import Inherited
+    from kuma_dns.settings.load import Settings
+
 RECEIVE_BUFFER: Final = 4 << 20
 """Bytes: some 8000 queries, as the kernel counts them."""
 BACKLOG: Final = 512
@@ -44,6 +47,50 @@ class Bound(Record):
     place: Server
     udp: socket.socket
     tcp: socket.socket
+
+
+class Sockets(Record):
+    """Everything to answer at: our own sockets and systemd's; ``places`` are their addresses."""
+
+    places: tuple[Server, ...]
+    udp: tuple[socket.socket, ...]
+    tcp: tuple[socket.socket, ...]
+    http: socket.socket | None = None
+    http_place: Server | None = None
+    skipped: tuple[tuple[Server, str], ...] = ()
+
+
+def open_sockets(settings: Settings, given: Inherited) -> Sockets:
+    """Return all sockets that the settings ask for; ``HostError`` tells every one in the way.
+
+    Sockets of systemd stand for the default addresses; whoever asks for addresses besides gets
+    both.
+    """
+    asked = "--listen" in settings.asked
+    wrong: list[str] = []
+    own = Listening(())
+    if asked or not given:
+        try:
+            own = listen(settings.listen, asked=asked)
+        except HostError as refused:
+            wrong.append(str(refused))
+    http = given.http[0] if given.http else None
+    if http is None and settings.http is not None:
+        try:
+            http = listen_http(settings.http)
+        except HostError as refused:
+            wrong.append(str(refused))
+    if wrong:
+        raise HostError("\n".join(wrong))
+    places = [*map(place_of, (*given.udp, *given.tcp)), *[one.place for one in own.bound]]
+    return Sockets(
+        tuple(dict.fromkeys(places)),
+        (*given.udp, *[one.udp for one in own.bound]),
+        (*given.tcp, *[one.tcp for one in own.bound]),
+        http,
+        None if http is None else place_of(http),
+        own.skipped,
+    )
 
 
 class Listening(Record):

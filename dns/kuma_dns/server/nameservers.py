@@ -1,0 +1,145 @@
+"""Which other servers are asked: those of the settings, or those of resolv.conf.
+
+The file is read again whenever it changes; in a container it is a bind mount that is written in
+place, on a host it is often a link that is renamed over.  One that cannot be read (any longer)
+leaves everything as it is: a moment without the file is no reason to forget the servers.
+
+Our own address is never among them, so that no question goes round in a circle.  Where we listen
+at every address of the host, the kernel is asked whether a server's address is one of them: a
+socket can be bound to it.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Final
+
+from kuma_dns.resolve.servers import ResolvConf, parse_resolv_conf
+from kuma_dns.wire.name import text_of
+from kuma_net.host.inotify import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kuma_dns.resolve.servers import Server
+    from kuma_dns.server.log import Log
+    from kuma_dns.server.loop import Loop
+    from kuma_dns.settings.load import Settings
+
+LOOK: Final = 5.0
+"""Seconds between looks at the file where changes cannot be noticed."""
+WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+LARGEST: Final = 1 << 20
+"""Bytes of a resolv.conf: glibc would read any number."""
+
+
+class NameServers:
+    """Reads the resolv.conf and says who is asked."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listeners: Sequence[Server],
+        use: Callable[[ResolvConf], None],
+        log: Log,
+    ) -> None:
+        """Tell ``use`` what holds whenever that has changed; ``listeners`` is where we are."""
+        self.path = settings.resolv_conf
+        self._upstreams = settings.upstreams
+        self._listeners = tuple(listeners)
+        self._use = use
+        self._log = log
+        self._conf: ResolvConf | None = None
+        self._trouble = ""
+        self._watch: Watch | None = None
+        self._loop: Loop | None = None
+
+    def start(self, loop: Loop) -> None:
+        """Read the file, now and whenever it changes."""
+        self._loop = loop
+        try:
+            self._watch = Watch([self.path])
+        except OSError as problem:  # a node has only so many instances of inotify
+            self._log.warning("resolv_conf_not_watched", why=problem.strerror, seconds=LOOK)
+        else:
+            loop.on_readable(self._watch.fileno(), self._on_change)
+        if self._watch is None or not self._watch.complete:
+            loop.at(loop.now() + LOOK, self._look)
+        self.read()
+
+    def _on_change(self) -> None:
+        if self._watch is not None and self._watch.changed():
+            self.read()
+
+    def _look(self) -> None:
+        """Read the file without having heard of a change, where changes cannot be heard."""
+        if self._loop is not None:
+            self.read()
+            self._loop.at(self._loop.now() + LOOK, self._look)
+
+    def close(self) -> None:
+        """Look at it no longer."""
+        if self._watch is not None and self._loop is not None:
+            self._loop.forget(self._watch.fileno())
+            self._watch.close()
+        self._watch = self._loop = None
+
+    def read(self) -> None:
+        """Read the file (again)."""
+        try:
+            with open(self.path, "rb") as file:  # noqa: PTH123 - lean
+                text = file.read(LARGEST).decode("utf-8", "replace")
+        except OSError as problem:
+            self._complain(problem.strerror or str(problem))
+            if self._conf is not None:
+                return
+            text = ""
+        else:
+            self._trouble = ""
+        said = parse_resolv_conf(text)
+        if self._upstreams:
+            said = said._replace(servers=self._upstreams)
+        conf = said.without(self._listeners, self._local(said.servers))
+        if conf == self._conf:
+            return
+        self._conf = conf
+        self._tell(conf, tuple(server for server in said.servers if server not in conf.servers))
+        self._use(conf)
+
+    def _complain(self, why: str) -> None:
+        """Say once that the file cannot be read, until it can be or for another reason."""
+        if why != self._trouble:
+            self._trouble = why
+            self._log.warning("resolv_conf_unreadable", file=self.path, why=why)
+
+    def _tell(self, conf: ResolvConf, ours: tuple[Server, ...]) -> None:
+        fields = {
+            "servers": [str(server) for server in conf.servers],
+            "search": [text_of(domain) for domain in conf.search],
+            "timeout": conf.timeout,
+            "attempts": conf.attempts,
+            "rotate": conf.rotate,
+        }
+        if ours:
+            fields["left_out_as_ourselves"] = [str(server) for server in ours]
+        if conf.servers:
+            self._log.info("name_servers", **fields)
+        else:
+            self._log.warning("no_name_servers", **fields)
+
+    def _local(self, servers: Sequence[Server]) -> list[str]:
+        """Return the addresses among these that are this host's, where that matters."""
+        if not any(listener.host in WILDCARDS for listener in self._listeners):
+            return []
+        return [server.host for server in servers if _is_here(server.host)]
+
+
+def _is_here(host: str) -> bool:
+    """Whether an address is one of this host's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as one:
+            one.bind((host, 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""The pages of the HTTP server: /metrics, /ready, /names and /explain."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from kuma_dns.names.addresses import each_text
+from kuma_dns.names.table import COLLIDES, DERIVED, KNOWN, REVERSE
+from kuma_dns.resolve.explain import explain, plain_query
+from kuma_dns.server.exposition import CONTENT_TYPE, Gauges, exposition
+from kuma_dns.server.http import JSON, Page
+from kuma_dns.wire.message import type_number
+from kuma_dns.wire.name import key_of, text_of
+from kuma_net.values import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kuma_dns.names.table import Entry, Table
+    from kuma_dns.server.service import Service
+    from kuma_net.record import Record
+
+_INDEX: Final = b"""\
+/metrics              counters, for Prometheus
+/ready                200 once the names are there, 503 before
+/names                what is served, as JSON with a name on each line
+/explain?name=NAME    why NAME is answered as it is; &type=AAAA asks for a type
+"""
+_PIECE: Final = 200
+"""Names in one piece of /names: a millisecond of work."""
+
+
+class Pages:
+    """Makes pages of what a service knows."""
+
+    def __init__(self, service: Service) -> None:
+        """Take the service."""
+        self._service = service
+        self._pages = {
+            "/": self._index,
+            "/metrics": self._metrics,
+            "/ready": self._ready,
+            "/names": self._names,
+            "/explain": self._explain,
+        }
+
+    def __call__(self, path: str, query: Mapping[str, str]) -> Page | None:
+        """Return the page at a path."""
+        page = self._pages.get(path)
+        return page(query) if page else None
+
+    @staticmethod
+    def _index(_: Mapping[str, str]) -> Page:
+        return Page(_INDEX)
+
+    def _metrics(self, _: Mapping[str, str]) -> Page:
+        service = self._service
+        table = service.table
+        gauges = Gauges(
+            names=table.names if table else 0,
+            cache_entries=len(service.forwarder.cache),
+            memo_entries=len(service.resolver.memo.lasting),
+            flights=len(service.forwarder.flights),
+            tcp_connections=service.connections,
+            log_lost=service.log.lost,
+            ready=service.ready,
+            start=service.started,
+        )
+        labels = table.labels if table else {}
+        return Page(exposition(service.counts, gauges, labels).encode(), CONTENT_TYPE)
+
+    def _ready(self, _: Mapping[str, str]) -> Page:
+        if self._service.ready:
+            return Page(b"ready\n")
+        why = "ending" if self._service.ending else "waiting for the first names"
+        return Page(f"{why}\n".encode(), status=503)
+
+    def _names(self, _: Mapping[str, str]) -> Page:
+        service = self._service
+        return Page(_told_names(service.table, service.violations), JSON)
+
+    def _explain(self, query: Mapping[str, str]) -> Page:
+        kind = type_number(query.get("type", "A"))
+        if kind is None:
+            return Page(b"type: there is no such type; write A, AAAA, PTR or TYPE65\n", status=400)
+        try:
+            name = key_of(query.get("name", ""))
+        except Malformed as wrong:
+            return Page(f"name: {wrong}\n".encode(), status=400)
+        service, now = self._service, self._service.loop.now()
+        asked = plain_query(name, kind)
+        outlook = service.outlook(asked)
+        told = explain(service.resolver, outlook, asked, now, service.violations)
+        return Page(json_line(told), JSON)
+
+
+def json_line(record: Record) -> bytes:
+    """Return a record of plain values as one line of JSON."""
+    fields = {name: getattr(record, name) for name in record.__match_args__}
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _told_names(table: Table | None, violations: tuple[str, ...]) -> Iterator[bytes]:
+    """Yield /names in pieces; the table stays the one it was when the page was asked for."""
+    head = {
+        "ready": table is not None,
+        "names": table.names if table else 0,
+        "ttl": table.ttl if table else None,
+        "serial": table.serial if table else None,
+        "sources": table.sources if table else (),
+        "extraLabels": table.labels if table else {},
+        "violations": violations,
+    }
+    yield json.dumps(head)[:-1].encode() + b', "records": ['
+    lines: list[str] = []
+    first = True
+    for key, entry in table or ():
+        if entry.flags & KNOWN and not entry.flags & REVERSE and table:
+            lines.append(json.dumps(_told(key, entry, table)))
+            if len(lines) >= _PIECE:
+                yield ("\n" if first else ",\n").encode() + ",\n".join(lines).encode()
+                lines, first = [], False
+    if lines:
+        yield ("\n" if first else ",\n").encode() + ",\n".join(lines).encode()
+    yield b"\n]}\n"
+
+
+def _told(key: bytes, entry: Entry, table: Table) -> dict[str, object]:
+    told: dict[str, object] = {
+        "name": text_of(key),
+        "ips": each_text(entry.ipv4, entry.ipv6),
+        "source": table.sources[entry.source],
+    }
+    if entry.flags & DERIVED:
+        told["derived"] = True
+    if entry.flags & COLLIDES:
+        told["collides"] = True
+    return told

@@ -1,0 +1,76 @@
+"""From settings to a running server: sockets as root, then no longer root, then service.
+
+The order is what matters.  Sockets come first: a port may need privileges, and a program that
+cannot have its port should say so before anything else.  Everything that reads what others wrote
+(names, resolv.conf, queries) happens after the privileges are gone.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import TYPE_CHECKING, Final
+
+from kuma_dns.resolve.flights import MOST_FLIGHTS
+from kuma_dns.server.listening import Sockets, open_sockets
+from kuma_dns.server.log import Log
+from kuma_dns.server.loop import Loop
+from kuma_dns.server.privileges import drop, identity, raise_descriptors
+from kuma_dns.server.service import Service
+from kuma_dns.server.systemd import Notifier, inherited
+from kuma_net import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from kuma_dns.settings.load import Settings
+
+_SPARE: Final = 128
+"""Descriptors beside connections and questions under way: files, pipes, the listeners."""
+
+
+def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
+    """Serve until a signal ends it, and return the exit code.
+
+    ``environ`` loses the variables by which systemd hands over sockets.  Raises ``ConfigError``
+    and ``HostError`` before anything is served.
+    """
+    log = Log(settings.log_level, settings.log_sample)
+    notifier = Notifier(environ)
+    wanted = identity(settings.user)
+    sockets = open_sockets(settings, inherited(environ))
+    descriptors = raise_descriptors(settings.tcp_connections + MOST_FLIGHTS + _SPARE)
+    drop(wanted)
+    _tell(log, settings, sockets, descriptors)
+    loop = Loop(log.problem)
+    service = Service(settings, sockets, loop, log, notifier)
+    service.start()
+    if sockets.http is not None:
+        from kuma_dns.server.http import HttpServer
+        from kuma_dns.server.pages import Pages
+
+        service.http = HttpServer(sockets.http, Pages(service), loop, log.problem)
+    # What is there now stays: the collector need not look at it again, nor copy its pages in
+    # the processes that make tables.
+    gc.collect()
+    gc.freeze()
+    loop.run()
+    service.close()
+    loop.close()
+    return 0
+
+
+def _tell(log: Log, settings: Settings, sockets: Sockets, descriptors: int) -> None:
+    """Log where we listen and as whom: tests and people find the port there."""
+    for note in settings.notes:
+        log.warning("note", text=note)
+    for place, why in sockets.skipped:
+        log.info("not_listening", address=str(place), why=why)
+    log.info(
+        "listening",
+        version=__version__,
+        addresses=[str(place) for place in sockets.places],
+        http=str(sockets.http_place) if sockets.http_place else None,
+        user=os.geteuid(),
+        descriptors=descriptors,
+    )
