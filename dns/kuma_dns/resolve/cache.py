@@ -2,10 +2,11 @@
 
 Theory.  A cache of fixed size has one enemy: names that are asked once.  A scan of random names,
 by mistake or on purpose, pushes out what everybody needs, if the oldest goes first.  Here a new
-answer comes into the *first* half and moves to the *second* one when it is asked for again;
-each half pushes out only its own oldest.  Random names never meet the second half; who wants to
-flush that must ask every name twice, and what is in use comes back with two questions.  (2Q,
-Johnson and Shasha, 1994, without its third queue.)
+answer is among the *new* ones and moves to the *proven* ones when it is asked for again.  When
+there is no more room, the oldest of the new ones go, unless they take less than a quarter of it.
+Random names never push out a proven one; who wants to flush those must ask every name twice, and
+what is in use comes back with two questions.  (2Q, Johnson and Shasha, 1994, without its third
+queue.)
 
 What surprised us: taking the oldest key out of a dict one at a time is quadratic, since each
 search for it passes all the gaps that the former ones left.  So a slice of them goes at once.
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from kuma_dns.wire.response import Response
 
-_SLICES: Final = 16
+_LEAST_NEW: Final = 4
+"""The part of the room that belongs to new ones, as a divisor."""
+_SLICES: Final = 64
+"""The part of the room that is made at once, as a divisor."""
 
 
 class Kept(NamedTuple):
@@ -44,42 +48,50 @@ class Cache:
 
     def __init__(self, size: int, stale: float = 0.0) -> None:
         """Keep ``size`` responses at most, and each for ``stale`` seconds beyond its time."""
-        self._half = size // 2
+        self._size = size
         self._stale = stale
-        self._first: dict[Hashable, Kept] = {}
-        self._second: dict[Hashable, Kept] = {}
+        self._new: dict[Hashable, Kept] = {}
+        self._proven: dict[Hashable, Kept] = {}
 
     def __len__(self) -> int:
         """How many are kept."""
-        return len(self._first) + len(self._second)
+        return len(self._new) + len(self._proven)
 
     def get(self, key: Hashable, now: float) -> Kept | None:
         """Return what is kept, though its time may be over; None if nothing is of use."""
-        kept = self._second.get(key)
+        kept = self._proven.get(key)
         if kept is None:
-            kept = self._first.pop(key, None)
+            kept = self._new.pop(key, None)
             if kept is None:
                 return None
-            self._put(self._second, key, kept)
+            self._proven[key] = kept
         if kept.ends + self._stale <= now:
-            del self._second[key]
+            del self._proven[key]
             return None
         return kept
 
+    def peek(self, key: Hashable) -> Kept | None:
+        """Return what is kept, be its time over, and change nothing."""
+        return self._proven.get(key) or self._new.get(key)
+
     def put(self, key: Hashable, response: Response, now: float) -> None:
         """Keep a response for as long as it says itself."""
-        if self._half and response.life:
+        if self._size and response.life:
             kept = Kept(response, now, now + response.life)
-            self._put(self._second if key in self._second else self._first, key, kept)
+            if key in self._proven:
+                self._proven[key] = kept
+            else:
+                self._new[key] = kept
+                if len(self) > self._size:
+                    self._make_room()
 
     def rest(self, key: Hashable, until: float) -> None:
         """Give what is kept as stale until a time, since nobody could be asked."""
-        half = self._second if key in self._second else self._first
-        if key in half:
-            half[key] = half[key]._replace(rests=until)
+        part = self._proven if key in self._proven else self._new
+        if key in part:
+            part[key] = part[key]._replace(rests=until)
 
-    def _put(self, half: dict[Hashable, Kept], key: Hashable, kept: Kept) -> None:
-        if len(half) >= self._half and key not in half:
-            for old in list(islice(half, self._half // _SLICES + 1)):
-                del half[old]
-        half[key] = kept
+    def _make_room(self) -> None:
+        part = self._new if len(self._new) * _LEAST_NEW > self._size else self._proven
+        for old in list(islice(part, self._size // _SLICES + 1)):
+            del part[old]

@@ -88,6 +88,14 @@ class Forwarder:
                     self._send(query, client, self._stale(kept, query, client))
         self.flights.tick(now)
 
+    def peek(self, query: Query) -> Kept | None:
+        """Return what is kept for a query, be its time over; for whoever explains it."""
+        return self.cache.peek(_key(query))
+
+    def is_flying(self, query: Query) -> bool:
+        """Whether an equal question is on its way."""
+        return self.flights.get(_key(query)) is not None
+
     def answer(self, query: Query, client: Client, now: float) -> Answer | None:
         """Return what is kept, or an error; None: it will come by ``client.send``."""
         key = _key(query)

@@ -54,6 +54,11 @@ class Resolver:
         self.search: tuple[bytes, ...] = ()
         self._waiting: list[tuple[float, Query, Client]] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many queries wait for the first names."""
+        return len(self._waiting)
+
     def use_table(self, table: Table, now: float) -> None:
         """Answer from this table from now on; answer whoever has waited for the first one."""
         self._use(Authority(self.zones, table, self.search))
