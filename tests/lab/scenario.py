@@ -19,6 +19,7 @@ before or between                          what it does
 steps                                      what they say
 =========================================  =====================================================
 ``ask NAME TYPE [WORD...]``                a client asks
+``crowd NUMBER NAME TYPE``                 clients ask as many names below NAME, upstream is asked
 ``packet HEX...``                          a client sends just these bytes (lines of hex)
 ``sent SERVER NAME TYPE [WORD...]``        we have asked a server, and this way
 ``reply SERVER RCODE [WORD...]``           that server replies to the newest query it has of us;
@@ -47,7 +48,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS = ("zones", "option", "names", "hosts", "resolv.conf", "wait")
-SAYINGS = ("ask", "packet", "sent", "reply", "bytes", "unreachable", "answer", "silence", "counted")
+SAYINGS = (
+    "ask",
+    "crowd",
+    "packet",
+    "sent",
+    "reply",
+    "bytes",
+    "unreachable",
+    "answer",
+    "silence",
+    "counted",
+)
 WORDS = frozenset((*SETTINGS, *SAYINGS))
 
 

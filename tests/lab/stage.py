@@ -205,6 +205,15 @@ class Stage:
         self._ident += 1
         self._receive(query_packet(step.rest, int(words.values.get("id", self._ident))), words)
 
+    def _on_crowd(self, step: Step) -> None:
+        number, zone, kind = step.rest
+        for index in range(int(number)):
+            self._receive(query_packet((f"{index}.{zone}", kind), index), Words.of(()))
+        asked = [text for text in self.said if text.startswith("sent ")]
+        self._must(step, [f"{number} sent"], [f"{len(asked)} sent"])
+        self._must(step, asked, self.said)
+        self.said = []
+
     def _on_packet(self, step: Step) -> None:
         words = Words.of(word for word in step.rest if not _is_hex(word))
         self._receive(_bytes_of(step.rest, step.body), words)
