@@ -50,6 +50,8 @@ MOST_ADDRESSES: Final = 255
 _HEAD: Final = Struct("=4s5I16s")
 _SLOT: Final = Struct("=II")
 _RECORD: Final = Struct("=6B")
+_COUNTS: Final = Struct("=4B")
+"""The beginning of a record: lengths of key and addresses, and flags."""
 _SIZE: Final = Struct("=H")
 
 
@@ -166,17 +168,39 @@ class Table:
 
     def get(self, key: bytes) -> Entry | None:
         """Return what is known of a name; None if nothing is."""
+        offset = self._find(key)
+        return self._entry(offset) if offset else None
+
+    def addresses(self, key: bytes, *, ipv6: bool) -> bytes:
+        """Return the packed addresses of one family of a name: half the way of ``get``.
+
+        None at all stands for a name that collides, too: ``get`` says which it is.
+        """
+        offset = self._find(key)
+        if not offset:
+            return b""
+        size, count, count6, flags = _COUNTS.unpack_from(self._block, offset)
+        if flags & COLLIDES:
+            return b""
+        at = offset + _RECORD.size + size
+        if ipv6:
+            at += 4 * count
+            return self._block[at : at + 16 * count6]
+        return self._block[at : at + 4 * count]
+
+    def _find(self, key: bytes) -> int:
+        """Return where the record of a name begins; 0 if there is none."""
         block, mask, base = self._block, self._mask, self._base
         crc = crc32(key)
         slot = crc & mask
         while True:
             found, offset = _SLOT.unpack_from(block, base + 8 * slot)
             if not offset:
-                return None
+                return 0
             if found == crc:
                 at = offset + _RECORD.size
                 if block[at : at + block[offset]] == key:
-                    return self._entry(offset)
+                    return int(offset)
             slot = (slot + 1) & mask
 
     def __iter__(self) -> Iterator[tuple[bytes, Entry]]:

@@ -37,11 +37,8 @@ from kuma_net.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
 
     from kuma_dns.server.loop import Loop, Timer
-
-    Work: TypeAlias = Callable[[], tuple[bytes, "Report"]]
 
 PATIENCE: Final = 120.0
 """Seconds a child may take: a million names take twelve."""
@@ -66,6 +63,13 @@ class Report(Record):
     warnings: tuple[str, ...] = ()
     counts: dict[str, int] = {}  # noqa: RUF012 - a Record's default, never written to
     again: bool = False
+
+
+class Work(Record):
+    """What a child does: ``make`` gives the block; ``descriptors`` are those it reads from."""
+
+    make: Callable[[], tuple[bytes, Report]]
+    descriptors: tuple[int, ...] = ()
 
 
 class Builder:
@@ -225,11 +229,11 @@ def _become_builder(line: int, memory: int, work: Work) -> NoReturn:
     """In the child: make the table, say so, wait until the parent has it; never return."""
     try:
         gc.disable()
-        _let_go(line, memory)
+        _let_go(line, memory, *work.descriptors)
         _yield_to_others()
         block = b""
         try:
-            block, report = work()
+            block, report = work.make()
         except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must be told
             report = Report((f"{type(problem).__name__}: {problem}",))
         _write_all(memory, block)

@@ -18,9 +18,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, Protocol
 
-from kuma_dns.server.builder import Builder, Report
+from kuma_dns.server.builder import Builder, Report, Work
+from kuma_dns.server.files import LOOK, Files
+from kuma_dns.server.poll import Poll
 from kuma_dns.server.reading import Material, Origin, make
-from kuma_net.host.inotify import Watch
 from kuma_net.record import Record
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from kuma_dns.counts import Counts
     from kuma_dns.names.table import Table
     from kuma_dns.names.zones import Zones
-    from kuma_dns.server.builder import Work
     from kuma_dns.server.loop import Loop, Timer
 
 SOCKET_PREFIX: Final = "unix:"
@@ -40,8 +40,6 @@ LONGEST_QUIET: Final = 1.0
 """Seconds without a change that a new table waits for, and how long at most."""
 PAUSE: Final = 5.0
 """Seconds until another attempt when the machine was the trouble."""
-LOOK: Final = 1.0
-"""Seconds between looks at files where changes cannot be noticed."""
 
 
 class Voice(Protocol):
@@ -89,52 +87,71 @@ class Sources:
         self._on_table = on_table
         self._log = log
         self._counts = counts
-        self._files = [Origin(f"file {path}", path) for path in plan.names]
-        self._files += [Origin(f"hosts file {path}", path, hosts=True) for path in plan.hosts]
+        paths = [path for path in plan.names if not path.startswith(SOCKET_PREFIX)]
+        self._origins = [Origin(f"file {path}", path) for path in paths]
+        self._origins += [Origin(f"hosts file {path}", path, hosts=True) for path in plan.hosts]
+        self._polls = [
+            Poll(path.removeprefix(SOCKET_PREFIX), loop, self._on_news)
+            for path in plan.names
+            if path.startswith(SOCKET_PREFIX)
+        ]
         self._builder = Builder(loop, self._work, self._on_done)
-        self._seen: set[str] = set()
+        self._read: set[str] = set()
         self._began = 0.0
-        self._watch: Watch | None = None
+        self._files: Files | None = None
         self._timer: Timer | None = None
         self._first_change: float | None = None
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """The sources that have not been there yet."""
-        return tuple([file.source for file in self._files if file.source not in self._seen])
+        files = [one.source for one in self._origins if one.source not in self._read]
+        return *files, *[_told(poll) for poll in self._polls if poll.descriptor < 0]
 
     def start(self) -> None:
-        """Watch the files and make the first table."""
+        """Watch files and sockets, and make the first table."""
         self._began = self._loop.now()
-        if self._files:
-            self._watch = Watch([file.path for file in self._files])
-            self._loop.on_readable(self._watch.fileno(), self._on_files)
+        if self._origins:
+            self._files = Files([one.path for one in self._origins], self._loop, self._changed)
+            if self._files.looking:
+                self._log.warning("files-not-watched", seconds=LOOK)
+        for poll in self._polls:
+            poll.start()
         self._begin()
+        if self.waiting:
+            self._log.info("names-waited-for", sources=self.waiting)
 
     def close(self) -> None:
         """Watch no longer; end what runs."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._watch is not None:
-            self._loop.forget(self._watch.fileno())
-            self._watch.close()
-            self._watch = None
+        if self._files is not None:
+            self._files.close()
+        for poll in self._polls:
+            poll.close()
         self._builder.close()
 
     def reload(self) -> None:
         """Make the table anew, changed or not (SIGHUP)."""
         self._begin()
 
-    def _on_files(self) -> None:
-        if self._watch is not None and self._watch.changed():
+    def _on_news(self, poll: Poll, new: bool) -> None:
+        """Take a new document; or tell that there is none, or one again."""
+        if new:
             self._changed()
+        elif not poll.problem:
+            self._log.info("poll-mended", source=_told(poll))
+        elif poll.descriptor >= 0:
+            self._counts.reload_errors += 1
+            self._log.error("poll-failed", source=_told(poll), why=poll.problem)
 
     def _changed(self) -> None:
-        """Make a table when it has been quiet for a moment."""
+        """Make a table when it has been quiet for a moment; the first one at once."""
         now = self._loop.now()
         if self._first_change is None:
             self._first_change = now
-        self._after(min(QUIET, max(0.0, self._first_change + LONGEST_QUIET - now)))
+        quiet = QUIET if self.table is not None else 0.0
+        self._after(min(quiet, max(0.0, self._first_change + LONGEST_QUIET - now)))
 
     def _after(self, seconds: float) -> None:
         if self._timer is not None:
@@ -143,45 +160,62 @@ class Sources:
 
     def _begin(self) -> None:
         self._first_change = None
-        for file in self._files:
-            if os.path.exists(file.path):  # noqa: PTH110 - lean
-                self._seen.add(file.source)
-        if self.table is None and self.waiting:
-            left = self._began + PATIENCE - self._loop.now()
-            if left > 0 or not (self._seen or self._plan.records):
-                self._after(left if left > 0 else PATIENCE)
-                return
-        self._builder.request()
+        for one in self._origins:
+            if os.path.exists(one.path):  # noqa: PTH110 - lean
+                self._read.add(one.source)
+        if self.table is not None or not self.waiting:
+            self._builder.request()
+            return
+        left = self._began + PATIENCE - self._loop.now()
+        if left > 0:
+            self._after(left)
+        elif self._work().descriptors or self._read or self._plan.records:
+            self._builder.request()
 
     def _work(self) -> Work:
-        origins = tuple([file for file in self._files if file.source in self._seen])
-        material = Material(origins, self._plan.records, self._plan.zones, self._plan.ttl)
-        return lambda: make(material)
+        """Return what is to be done now, with the sources that there are."""
+        plan = self._plan
+        origins = [one for one in self._origins if one.source in self._read]
+        documents = [
+            Origin(_told(poll), descriptor=poll.descriptor)
+            for poll in self._polls
+            if poll.descriptor >= 0
+        ]
+        material = Material((*origins, *documents), plan.records, plan.zones, plan.ttl)
+        return Work(lambda: make(material), tuple([one.descriptor for one in documents]))
 
     def _on_done(self, table: Table | None, report: Report) -> None:
         if table is None:
             self._failed(report)
             return
-        known, mended = self.served, bool(self.report.errors)
+        mended = bool(self.report.errors)
+        self._tell_left_out(report)
         self.report = self.served = report
         self._counts.reloads += 1
-        for violation in report.violations:
-            if violation not in known.violations:
-                self._log.warning("name_left_out", problem=violation)
-        for warning in report.warnings:
-            if warning not in known.warnings:
-                self._log.warning("spelling_left_out", problem=warning)
         former, self.table = self.table, table
         if former is None or former.digest != table.digest:
             self._log.info("names", names=table.names, serial=table.serial)
             self._on_table(table)
         elif mended:
-            self._log.info("reload_mended")
+            self._log.info("reload-mended", names=table.names, serial=table.serial)
+
+    def _tell_left_out(self, report: Report) -> None:
+        """Log what is left out and was not before."""
+        for problem in report.violations:
+            if problem not in self.served.violations:
+                self._log.warning("name-left-out", problem=problem)
+        for problem in report.warnings:
+            if problem not in self.served.warnings:
+                self._log.warning("spelling-left-out", problem=problem)
 
     def _failed(self, report: Report) -> None:
         self._counts.reload_errors += 1
         if report.errors != self.report.errors:
-            self._log.error("reload_failed", problems=list(report.errors))
+            self._log.error("reload-failed", problems=list(report.errors))
         self.report = report
         if report.again:
             self._after(PAUSE)
+
+
+def _told(poll: Poll) -> str:
+    return f"socket {poll.path}"
