@@ -29,7 +29,7 @@ class Command(Record):
 
     ``function`` is ``module:name`` below ``kuma_dns.cli``.  ``options`` are the flags of the
     settings that it takes, ``switches`` its own.  ``words`` names what stands beside the flags,
-    ``NAME`` or ``FILE...``; with dots there may be several.
+    ``NAME`` or ``[FILE...]``: with dots there may be several, in brackets none.
     """
 
     name: str
@@ -88,7 +88,7 @@ COMMANDS: Final = (
         "are some.",
         ("--hosts", "--record", "--zone", "--ttl"),
         (JSON,),
-        "FILE...",
+        "[FILE...]",
     ),
 )
 BY_NAME: Final = {command.name: command for command in COMMANDS}

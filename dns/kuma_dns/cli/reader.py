@@ -113,11 +113,14 @@ class _Reading:
         if not words:
             for word in self.beside:
                 self._wrong(word, "", "not understood", "values follow their flag")
-        elif not self.beside and not any(name == HELP.flag for name, _ in self.flags):
-            self._wrong(words.removesuffix("..."), "", "is missing", f"write {words}")
-        elif not words.endswith("..."):
+        elif not self.beside and words[0] != "[" and not self._asks_help():
+            self._wrong(words, "", "is missing", f"write a {words.lower()}")
+        elif "..." not in words:
             for word in self.beside[1:]:
                 self._wrong(word, "", "not understood", f"only one {words} is taken")
+
+    def _asks_help(self) -> bool:
+        return any(name == HELP.flag for name, _ in self.flags)
 
     def _wrong(self, name: str, value: str, wrong: str, right: str = "") -> None:
         self.violations.append(Violation(name, value, "", wrong, right))

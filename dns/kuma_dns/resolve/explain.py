@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kuma_dns.names.table import Entry
+    from kuma_dns.names.zones import Zones
     from kuma_dns.resolve.authority import Authority
     from kuma_dns.resolve.cache import Kept
-    from kuma_dns.resolve.resolver import Resolver
     from kuma_dns.resolve.servers import Server
 
 _ASKS: Final = b"\0\0\1\0\0\1\0\0\0\0\0\0"
@@ -48,14 +48,15 @@ _ASKS: Final = b"\0\0\1\0\0\1\0\0\0\0\0\0"
 
 
 class Outlook(Record):
-    """What is known of a name that is not ours: servers in order, and what the cache has.
+    """What else is known: servers in order, what the cache has, what was said of the names.
 
-    ``flying``: the question is on its way to them.
+    ``flying``: an equal question is on its way to the servers.
     """
 
     servers: tuple[Server, ...] = ()
     kept: Kept | None = None
     flying: bool = False
+    violations: tuple[str, ...] = ()
 
 
 class Explanation(Record):
@@ -83,10 +84,10 @@ def plain_query(key: bytes, qtype: int) -> Query:
 
 
 def explain(
-    resolver: Resolver, outlook: Outlook, query: Query, now: float, violations: Iterable[str] = ()
+    zones: Zones, authority: Authority | None, query: Query, outlook: Outlook, now: float
 ) -> Explanation:
-    """Say what becomes of a query; ``violations`` are what was said of the names in use."""
-    zone = resolver.zones.of(query.name)
+    """Say what becomes of a query; ``authority`` is None before the first names."""
+    zone = zones.of(query.name)
     told = Explanation(
         text_of(query.name),
         type_text(query.qtype),
@@ -97,12 +98,11 @@ def explain(
     if refuse(query, LONGEST_MESSAGE) is not None:
         why = f"{type_text(query.qtype)} is refused to everybody: no zone is handed out here."
         return _said(told, "refused", why)
-    authority = resolver.authority
     if authority is None:
         if zone is not None:
             return _said(told, "waiting", "No source has told its names yet: the query is held.")
     else:
-        ours = _ours(authority, query, told, zone, violations)
+        ours = _ours(authority, query, told, zone, outlook.violations)
         if ours is not None:
             return ours
     return _beyond(outlook, told, now)

@@ -90,8 +90,8 @@ class Pages:
             return Page(f"name: {wrong}\n".encode(), status=400)
         service, now = self._service, self._service.loop.now()
         asked = plain_query(name, kind)
-        outlook = service.outlook(asked)
-        told = explain(service.resolver, outlook, asked, now, service.violations)
+        resolver = service.resolver
+        told = explain(resolver.zones, resolver.authority, asked, service.outlook(asked), now)
         return Page(json_line(told), JSON)
 
 

@@ -103,8 +103,9 @@ class Service:
 
     def outlook(self, query: Query) -> Outlook:
         """Return what is known of a question that is not ours."""
-        kept = self.forwarder.peek(query)
-        return Outlook(self._conf.servers, kept, self.forwarder.is_flying(query))
+        beyond = self.forwarder
+        servers = self._conf.servers
+        return Outlook(servers, beyond.peek(query), beyond.is_flying(query), self.violations)
 
     def start(self) -> None:
         """Read names and servers for the first time, and wait for signals."""
