@@ -87,11 +87,6 @@ class Counts:
         """Count queries of one type that were answered from one source with one code."""
         self.tally[kind_of(qtype, source, rcode)] += times
 
-    def recalled(self, times: int, seconds: float) -> None:
-        """Count answers from the memo, each ready ``seconds`` after its query; tally is apart."""
-        self.memo_hits += times
-        self.requests.observe(seconds, times)
-
     @property
     def queries(self) -> dict[tuple[str, str], int]:
         """Answered queries by labels of type and source."""

@@ -20,10 +20,14 @@ some answers are offered to it (``server.udp``).
 from __future__ import annotations
 
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kuma_dns.counts import CACHE, LOCAL, kind_of
 from kuma_dns.resolve.answer import WHILE_TABLE
+from kuma_dns.wire.message import HEADER
+
+if TYPE_CHECKING:
+    from kuma_dns.resolve.answer import Answer
 
 MOST_ENTRIES: Final = 32768
 MOST_BYTES: Final = 9 << 20
@@ -38,8 +42,6 @@ _SHAPES: Final = 2
 """Queries that are asked about each name: for A and for AAAA."""
 _SLICE: Final = 256
 _SECOND: Final = 1.0
-_HEADER: Final = 10
-"""Of a message without its id."""
 
 
 class Memo:
@@ -72,35 +74,32 @@ class Memo:
         """Return the answer to a query (both without id), its kind behind it."""
         return self.lasting.get(query) or self.brief.get(query)
 
-    def keep(self, query: bytes, answer: bytes, kind: int) -> None:
-        """Keep an answer while the table is the same; both texts are without id."""
-        if query != query.lower() or len(query) > LONGEST_KEPT:
+    def keep(self, query: bytes, told: bytes) -> None:
+        """Keep an answer, its kind behind it, while the table is the same; both without id."""
+        if query != query.lower():
             return
         lasting = self.lasting
         if len(lasting) >= self.most or self._bytes >= MOST_BYTES:
             for oldest in list(islice(lasting, _SLICE)):
                 self._bytes -= len(oldest) + len(lasting.pop(oldest)) + _ENTRY
-        value = answer + bytes((kind,))
-        self._bytes += len(query) + len(value) + _ENTRY
-        lasting[query] = value
+        self._bytes += len(query) + len(told) + _ENTRY
+        lasting[query] = told
 
-    def keep_briefly(self, query: bytes, answer: bytes, kind: int, now: float) -> None:
-        """Keep an answer until ``tick``, a second from the first that was kept so."""
-        if len(self.brief) < MOST_BRIEF and query == query.lower():
+    def take(self, query: bytes, answer: Answer, now: float) -> None:
+        """Keep an answer that came to a datagram, as long as the answer says."""
+        packet, keep = answer
+        if not keep or len(query) > LONGEST_KEPT or len(packet) > LONGEST_ANSWER:
+            return
+        at = query.find(0, HEADER) + 1
+        qtype = int.from_bytes(query[at : at + 2], "big")
+        source = LOCAL if keep == WHILE_TABLE else CACHE
+        told = packet[2:] + bytes((kind_of(qtype, source, packet[3] & 15),))
+        if keep == WHILE_TABLE:
+            self.keep(query[2:], told)
+        elif len(self.brief) < MOST_BRIEF and query == query.lower():
             if self._until is None:
                 self._until = now + _SECOND
-            self.brief[query] = answer + bytes((kind,))
-
-    def take(self, query: bytes, answer: bytes, keep: int, now: float) -> None:
-        """Keep a whole answer to a whole query as long as ``keep`` (of ``resolve.answer``) says."""
-        if keep and len(query) <= LONGEST_KEPT and len(answer) <= LONGEST_ANSWER:
-            at = query.find(0, _HEADER + 2) + 1
-            qtype = int.from_bytes(query[at : at + 2], "big")
-            if keep == WHILE_TABLE:
-                self.keep(query[2:], answer[2:], kind_of(qtype, LOCAL, answer[3] & 15))
-            else:
-                kind = kind_of(qtype, CACHE, answer[3] & 15)
-                self.keep_briefly(query[2:], answer[2:], kind, now)
+            self.brief[query[2:]] = told
 
     def due(self) -> float | None:
         """Return when ``tick`` has something to do; None: never yet."""

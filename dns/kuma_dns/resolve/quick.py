@@ -1,120 +1,138 @@
 """The most common questions, straight from the table: no ``Query`` is made.
 
 Nine of ten queries look alike: one question for A or AAAA, class IN, recursion desired, no EDNS
-or an OPT without options.  For those the answer is a handful of slices.  Whatever looks the least
-bit different is left to ``resolve.resolver``; both ways give the same bytes, and a test holds them
-to it for every shape.
+or an OPT without options.  What is left of such a query without its name is one of a handful of
+*shapes*; all of an answer but the name and the addresses follows from the shape.  So a query is
+cut in three (before, name, behind), the outer two are looked up together, the name is looked up
+in the table, and the answer is put together from six pieces.  Whatever looks the least bit
+different is left to ``resolve.resolver``; both ways give the same bytes, and a test holds them to
+it for every shape.
 
-Why no walk over the labels is needed here: the name ends at the first zero byte behind the
-header, or what follows is no type of ours.  The bytes up to there are looked up as a whole, and
-names in the table are well-formed, so bytes that are equal to one are well-formed too.
+Why no walk over the labels is needed: the name is taken to end at the first zero byte.  If that
+was not its end, the remainder is no shape of ours, or the bytes up to there are no name in the
+table: names there are well-formed, so bytes that are equal to one are well-formed too.
+
+A query's OPT names the client's size, which may be any number; shapes with other sizes than the
+usual ones are learned when they are first seen.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kuma_dns.counts import LOCAL, kind_of
-from kuma_dns.names.table import COLLIDES
 from kuma_dns.wire.message import AAAA, EDNS_SIZE, HEADER, IN, OPT, PLAIN_SIZE, A
+from kuma_dns.wire.name import IPV4_BYTES
 from kuma_dns.wire.reply import POINTER
 
 if TYPE_CHECKING:
     from kuma_dns.names.table import Table
+    from kuma_dns.resolve.memo import Memo
 
+_NAME: Final = HEADER - 2
+"""Where the name begins in a query without its id."""
+_QUESTION: Final = Struct("!2H").pack
+_QUESTION_BYTES: Final = 4
 _RECORD: Final = Struct("!HHIH").pack
 _OPT: Final = Struct("!BHHBBHH").pack
-_COUNTS: Final = Struct("!4H").pack
-_PLAIN: Final = frozenset({b"\1\0" + _COUNTS(1, 0, 0, 0), b"\1\x20" + _COUNTS(1, 0, 0, 0)})
-"""Flags and counts of a query with RD, with and without AD, without EDNS."""
-_EXTENDED: Final = frozenset({b"\1\0" + _COUNTS(1, 0, 0, 1), b"\1\x20" + _COUNTS(1, 0, 0, 1)})
-_OPT_BYTES: Final = 11
-_OPT_HEAD: Final = b"\0\0\x29"
-_OPT_TAIL: Final = bytes(6)
-"""Extended code, version, flags and length: all of them zero."""
-_OUR_OPT: Final = _OPT(0, OPT, EDNS_SIZE, 0, 0, 0, 0)
-_FLAGS: Final = b"\x85\x80"
+_HEADER: Final = Struct("!H4H").pack
+_IPV6_BYTES: Final = 16
+_RD, _RD_AD = 0x0100, 0x0120
+_OUR_FLAGS: Final = 0x8580
 """A response, authoritative, recursion desired and available."""
+_DO: Final = 0x8000
+_MOST_SHAPES: Final = 512
+_COUNT: Final = slice(4, 6)
+"""Where the number of answers is in a header without id."""
+_OPT_SIZE: Final = slice(-8, -6)
+"""Where the client's size is in a query that ends with an OPT without options."""
 
 
-class _Family:
-    """What differs between A and AAAA."""
+class _Shape(NamedTuple):
+    """All of the answers to queries of one shape but the name and the addresses."""
 
-    __slots__ = ("head", "is_ipv4", "kind", "size")
-
-    def __init__(self, qtype: int, size: int, ttl: int) -> None:
-        """Write the head of a record: all of it but the address."""
-        self.is_ipv4 = qtype == A
-        self.size = size
-        self.head = POINTER + _RECORD(qtype, IN, ttl, size)
-        self.kind = kind_of(qtype, LOCAL, 0)
+    head: bytes
+    """Flags and counts, for one address."""
+    record: bytes
+    """The question's type and class, then the head of a record."""
+    tail: bytes
+    """The OPT record, if any, and the answer's kind."""
+    size: int
+    """Of an address, in bytes."""
 
 
 class Quick:
     """Answers common questions from one table."""
 
-    __slots__ = ("_families", "_get", "_turn")
+    __slots__ = ("_addresses", "_memo", "_patterns", "_shapes", "_turn")
 
-    def __init__(self, table: Table) -> None:
-        """Prepare what all answers from this table share."""
-        self._get = table.get
+    def __init__(self, table: Table, memo: Memo) -> None:
+        """Prepare what all answers from this table share; some of them are kept in the memo."""
+        self._addresses = table.addresses
+        self._memo = memo
         self._turn = 0
-        self._families = {
-            b"\0\1\0\1": _Family(A, 4, table.ttl),
-            b"\0\x1c\0\1": _Family(AAAA, 16, table.ttl),
-        }
+        self._shapes: dict[bytes, _Shape] = {}
+        self._patterns: dict[bytes, _Shape] = {}
+        for qtype, flags in product((A, AAAA), (_RD, _RD_AD)):
+            question = _QUESTION(qtype, IN)
+            plain = _HEADER(flags, 1, 0, 0, 0) + question
+            self._shapes[plain] = _shape(qtype, table.ttl, b"")
+            for do in (0, _DO):
+                pattern = _HEADER(flags, 1, 0, 0, 1) + question + _OPT(0, OPT, 0, 0, 0, do, 0)
+                ours = _OPT(0, OPT, EDNS_SIZE, 0, 0, do, 0)
+                self._patterns[pattern] = _shape(qtype, table.ttl, ours)
 
-    def answer(self, packet: bytes) -> tuple[bytes, int, bool] | None:
-        """Return an answer without id, its kind, and whether it is the same each time.
+    def answer(self, query: bytes, *, keep: bool) -> bytes | None:
+        """Return the answer to a query, both without id, with its kind behind it.
 
-        None: not a common question, or not known.
+        None: not a common question, or no addresses are known.  With ``keep`` the answer goes
+        into the memo if it is the same each time.
         """
-        name_end = packet.find(0, HEADER) + 1
-        end = name_end + 4
-        family = self._families.get(packet[name_end:end])
-        if family is None:
+        end = query.find(0, _NAME) + 1
+        outside = query[:_NAME] + query[end:]
+        shape = self._shapes.get(outside) or self._learned(outside)
+        if shape is None:
             return None
-        opt = _opt(packet, end)
-        if opt is None:
-            return None
-        entry = self._get(packet[HEADER:name_end].lower())
-        if entry is None or entry.flags & COLLIDES:
-            return None
-        found = entry.ipv4 if family.is_ipv4 else entry.ipv6
-        count = len(found) // family.size
-        if count == 1:
-            records = family.head + found
-        elif count:
-            records = self._turned(found, count, family)
-        else:
-            return None
-        extra = b"\0\1" if opt else b"\0\0"
-        counts = b"\0\1" + count.to_bytes(2, "big") + b"\0\0" + extra
-        text = _FLAGS + counts + packet[HEADER:end] + records + opt
-        return (text, family.kind, count == 1) if len(text) <= PLAIN_SIZE - 2 else None
+        name = query[_NAME:end]
+        found = self._addresses(name.lower(), ipv6=shape.size != IPV4_BYTES)
+        if len(found) != shape.size:
+            return self._turned(shape, name, found) if found else None
+        told = b"".join((shape.head, name, shape.record, found, shape.tail))
+        if keep:
+            self._memo.keep(query, told)
+        return told
 
-    def _turned(self, found: bytes, count: int, family: _Family) -> bytes:
-        """Return several records, another one first each time."""
+    def _learned(self, outside: bytes) -> _Shape | None:
+        """Return the shape of a query with OPT, whatever its size."""
+        pattern = bytearray(outside)
+        pattern[_OPT_SIZE] = b"\0\0"
+        shape = self._patterns.get(bytes(pattern))
+        if shape is not None and len(self._shapes) < _MOST_SHAPES:
+            self._shapes[outside] = shape
+        return shape
+
+    def _turned(self, shape: _Shape, name: bytes, found: bytes) -> bytes | None:
+        """Return several records, another one first each time; None if they are too long."""
+        size = shape.size
+        count = len(found) // size
         self._turn += 1
-        first = self._turn % count
-        size = family.size
-        turned = found[first * size :] + found[: first * size]
-        each = [turned[at : at + size] for at in range(0, len(turned), size)]
-        return family.head + family.head.join(each)
+        first = self._turn % count * size
+        turned = found[first:] + found[:first]
+        question, record = shape.record[:_QUESTION_BYTES], shape.record[_QUESTION_BYTES:]
+        records = [record + turned[at : at + size] for at in range(0, len(turned), size)]
+        head = bytearray(shape.head)
+        head[_COUNT] = count.to_bytes(2, "big")
+        told = b"".join((head, name, question, *records, shape.tail))
+        return told if len(told) < PLAIN_SIZE else None
 
 
-def _opt(packet: bytes, end: int) -> bytes | None:
-    """Return the OPT record that belongs into the answer, or nothing; None: no common query."""
-    head = packet[2:HEADER]
-    length = len(packet)
-    if head in _PLAIN:
-        return b"" if length == end else None
-    if (
-        head in _EXTENDED
-        and length == end + _OPT_BYTES
-        and packet[end : end + 3] == _OPT_HEAD
-        and packet[end + 5 :] == _OPT_TAIL
-    ):
-        return _OUR_OPT
-    return None
+def _shape(qtype: int, ttl: int, opt: bytes) -> _Shape:
+    size = IPV4_BYTES if qtype == A else _IPV6_BYTES
+    return _Shape(
+        _HEADER(_OUR_FLAGS, 1, 1, 0, 1 if opt else 0),
+        _QUESTION(qtype, IN) + POINTER + _RECORD(qtype, IN, ttl, size),
+        opt + bytes((kind_of(qtype, LOCAL, 0),)),
+        size,
+    )

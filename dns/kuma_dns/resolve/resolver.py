@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kuma_dns.counts import LOCAL
+from kuma_dns.names.table import Table, block_of
 from kuma_dns.resolve.answer import Answer
 from kuma_dns.resolve.authority import Authority, refuse
 from kuma_dns.resolve.memo import Memo
@@ -20,7 +21,6 @@ from kuma_dns.wire.reply import Remark, refusal, reply
 
 if TYPE_CHECKING:
     from kuma_dns.counts import Counts
-    from kuma_dns.names.table import Table
     from kuma_dns.names.zones import Zones
     from kuma_dns.resolve.answer import Client
 
@@ -50,7 +50,7 @@ class Resolver:
         self.forward = forward
         self.memo = Memo()
         self.authority: Authority | None = None
-        self.quick: Quick | None = None
+        self.quick = Quick(Table(block_of((), ttl=0)), self.memo)
         self.search: tuple[bytes, ...] = ()
         self._waiting: list[tuple[float, Query, Client]] = []
 
@@ -76,7 +76,7 @@ class Resolver:
 
     def _use(self, authority: Authority) -> None:
         self.authority = authority
-        self.quick = Quick(authority.table)
+        self.quick = Quick(authority.table, self.memo)
         self.memo.clear(authority.table.names)
         self.forward.use_authority(authority)
 

@@ -126,7 +126,7 @@ class Connection:
     def _take(self, received: bytes) -> None:
         """Answer the whole queries, hold the rest."""
         now, began = self._loop.now, self._loop.now()
-        at, end, recalled = 0, len(received), 0
+        at, end, known = 0, len(received), 0
         while end - at > 1 and not self._is_full():
             after = at + 2 + (received[at] << 8 | received[at + 1])
             if after > end:
@@ -137,12 +137,12 @@ class Connection:
                 self._listener.resolver.counts.ignored += 1
                 self.close()
                 return
-            if self._recall(packet):
-                recalled += 1
+            if self._tell(packet):
+                known += 1
             else:
                 self._ask(packet, now())
-        if recalled:
-            self._listener.resolver.counts.recalled(recalled, now() - began)
+        if known:
+            self._listener.resolver.counts.requests.observe(now() - began, known)
         self._hold(received[at:])
 
     def _hold(self, rest: bytes) -> None:
@@ -157,12 +157,16 @@ class Connection:
     def _is_full(self) -> bool:
         return len(self._unsent) > _MOST_UNSENT or self.waiting >= _MOST_WAITING
 
-    def _recall(self, packet: bytes) -> bool:
-        """Answer from the memo if the answer there was not cut to fit a datagram."""
-        resolver = self._listener.resolver
-        told = resolver.memo.find(packet[2:])
-        if told is None or told[0] & _CUT:
-            return False
+    def _tell(self, packet: bytes) -> bool:
+        """Answer at once if that is easy: see ``resolve.memo`` and ``resolve.quick``."""
+        resolver, query = self._listener.resolver, packet[2:]
+        told = resolver.memo.find(query)
+        if told is not None and not told[0] & _CUT:
+            resolver.counts.memo_hits += 1
+        else:
+            told = resolver.quick.answer(query, keep=False)
+            if told is None:
+                return False
         resolver.counts.tally[told[-1]] += 1
         self._say(packet[:2] + told[:-1])
         return True

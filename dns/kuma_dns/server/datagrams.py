@@ -178,11 +178,12 @@ class Datagrams:
         self.words[word + _NAME_LENGTH] = len(peer.name)
         self.words[word + _CONTROL_LENGTH] = len(peer.control)
 
-    def keep_only(self, slots: list[int]) -> int:
-        """Let the headers of some slots move together, so that one call sends them."""
-        headers = [self._headers[at * _HEADER : (at + 1) * _HEADER] for at in slots]
-        self._headers[: len(slots) * _HEADER] = b"".join(headers)
-        return len(slots)
+    def leave_out(self, slots: list[int], count: int) -> int:
+        """Let the headers of all but some slots move together; return how many these are."""
+        kept = sorted(set(range(count)).difference(slots))
+        headers = [self._headers[at * _HEADER : (at + 1) * _HEADER] for at in kept]
+        self._headers[: len(kept) * _HEADER] = b"".join(headers)
+        return len(kept)
 
     def send(self, count: int) -> int:
         """Send the first slots; return how many could not be sent."""

@@ -77,40 +77,31 @@ class UdpListener:
 
     def _answer(self, count: int, now: float) -> int:
         """Write the answers over the queries; return how many slots are to be sent."""
-        slots, memo, counts = self._slots, self._resolver.memo, self._resolver.counts
+        slots, resolver = self._slots, self._resolver
         packets, words, sizes = slots.packets, slots.words, slots.sizes
-        lasting, brief, tally = memo.lasting.get, memo.brief.get, counts.tally
-        answered = []
-        missed = 0
+        memo, quick = resolver.memo, resolver.quick.answer
+        lasting, brief, tally = memo.lasting.get, memo.brief.get, resolver.counts.tally
+        keep, missed = True, 0
+        unanswered = []
         for slot, start, body, length, size in slots.places[:count]:
             end = start + words[length]
             query = packets[body:end]
             told = lasting(query) or brief(query)
             if told is None:
-                told = self._answer_anew(slot, packets[start:end], now, keep=not missed)
                 missed += 1
+                told = quick(query, keep=keep) or self._resolve(slot, packets[start:end], now)
+                keep = memo.is_roomy
                 if told is None:
+                    unanswered.append(slot)
                     continue
             packets[body : body + len(told)] = told
             sizes[size] = len(told) + 1
             tally[told[-1]] += 1
-            answered.append(slot)
-        counts.memo_hits += count - missed
-        return count if len(answered) == count else slots.keep_only(answered)
-
-    def _answer_anew(self, slot: int, packet: bytes, now: float, *, keep: bool) -> bytes | None:
-        """Return an answer without id, its kind behind it; None: later or never."""
-        resolver = self._resolver
-        if resolver.quick is not None:
-            found = resolver.quick.answer(packet)
-            if found is not None:
-                text, kind, same = found
-                if same and (keep or resolver.memo.is_roomy):
-                    resolver.memo.keep(packet[2:], text, kind)
-                return text + bytes((kind,))
-        return self._resolve(slot, packet, now)
+        resolver.counts.memo_hits += count - missed
+        return slots.leave_out(unanswered, count) if unanswered else count
 
     def _resolve(self, slot: int, packet: bytes, now: float) -> bytes | None:
+        """Return an answer without id, its kind behind it; None: later or never."""
         resolver = self._resolver
         if self._slots.is_cut(slot):
             resolver.counts.refused += 1
@@ -122,7 +113,7 @@ class UdpListener:
         if len(answer.packet) > ROOM:
             client.send(answer.packet)
             return None
-        resolver.memo.take(packet, answer.packet, answer.keep, now)
+        resolver.memo.take(packet, answer, now)
         return answer.packet[2:] + _COUNTED
 
     def send(self, packet: bytes, peer: Peer, since: float) -> None:
