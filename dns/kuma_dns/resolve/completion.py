@@ -32,21 +32,22 @@ from kuma_dns.wire.message import (
 )
 from kuma_dns.wire.name import is_within
 from kuma_dns.wire.query import Query
+from kuma_dns.wire.records import FIXED, name_at, walk
 from kuma_dns.wire.reply import POINTER, Part, Remark, reply
-from kuma_dns.wire.response import name_at, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kuma_dns.resolve.authority import Authority
-    from kuma_dns.wire.response import Found, Response
+    from kuma_dns.wire.records import Found
+    from kuma_dns.wire.response import Response
 
 _MOST_RECORDS: Final = 64
 """Of a chain of 16 names: a CNAME, a DNAME and their signatures for each."""
 _CONTRADICTED: Final = Remark(EDE_OTHER, "the mesh's sources contradict each other about an alias")
 _COUNTS: Final = Struct("!4H").unpack_from
 _COVERED: Final = Struct("!H").unpack_from
-_FIXED: Final = Struct("!HHIH").pack
+_FIXED_PART: Final = Struct("!HHIH").pack
 
 
 def mesh_name(response: Response, authority: Authority | None) -> int:
@@ -91,41 +92,39 @@ def completed(
 def _chain(response: Response, query: Query, middle: tuple[bytes, ...], age: int) -> Part:
     """Return the records that lead from the question's name to ours, aged."""
     names = (query.name, *middle)
+    packet = response.packet
     records: list[bytes] = []
-    for found, kind in _leading(response):
-        owner, _ = name_at(response.packet, found.owner)
+    for (start, at, end, kind, ttl), leading in _leading(response):
+        owner, _ = name_at(packet, start)
         leads = owner in names
-        if kind == DNAME:
+        if leading == DNAME:
             leads = any(is_within(name, owner) for name in names)
         if leads:
-            data = response.packet[found.data : found.end]
-            if found.kind != RRSIG:
-                data, _ = name_at(response.packet, found.data)
-            head = _FIXED(found.kind, IN, max(0, found.ttl - age), len(data))
+            data = packet[at + FIXED : end] if kind == RRSIG else name_at(packet, at + FIXED)[0]
+            head = _FIXED_PART(kind, IN, max(0, ttl - age), len(data))
             records.append((POINTER if owner == query.name else owner) + head + data)
     return Part(b"".join(records), len(records))
 
 
 def _leading(response: Response) -> Iterator[tuple[Found, int]]:
     """Iterate over what may lead on: CNAME, DNAME, and signatures with the type they cover."""
-    seen = 0
     (count,) = _COVERED(response.packet, 6)
-    for found in response.found[:count]:
-        kind = found.kind
-        if kind == RRSIG and found.end - found.data > 2:  # noqa: PLR2004 - the type's bytes
-            (kind,) = _COVERED(response.packet, found.data)
-        if kind in {CNAME, DNAME} and found.kind in {CNAME, DNAME, RRSIG}:
-            yield found, kind
-            seen += 1
-            if seen == _MOST_RECORDS:
-                return
+    left = _MOST_RECORDS
+    for found in walk(response.packet, response.body, count):
+        _, at, end, kind, _ = found
+        leading = kind
+        if kind == RRSIG and end - at > FIXED + 2:
+            (leading,) = _COVERED(response.packet, at + FIXED)
+        if leading in {CNAME, DNAME} and left:
+            left -= 1
+            yield found, leading
 
 
 def _local(packet: bytes, inner: Query, target: bytes) -> tuple[Part, Part]:
     """Return answer and authority of our own reply, with owners that stand anywhere."""
     _, count, authorities, _ = _COUNTS(packet, 4)
     parts: list[bytes] = []
-    for found in walk(packet, HEADER + len(inner.question), count + authorities):
-        owner = packet[found.owner : found.at]
-        parts.append((target if owner == POINTER else owner) + packet[found.at : found.end])
+    for start, at, end, _, _ in walk(packet, HEADER + len(inner.question), count + authorities):
+        owner = packet[start:at]
+        parts.append((target if owner == POINTER else owner) + packet[at:end])
     return Part(b"".join(parts[:count]), count), Part(b"".join(parts[count:]), authorities)
