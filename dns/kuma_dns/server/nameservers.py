@@ -15,8 +15,8 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from kuma_dns.resolve.servers import ResolvConf, parse_resolv_conf
+from kuma_dns.server.files import Files
 from kuma_dns.wire.name import text_of
-from kuma_net.host.inotify import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kuma_dns.server.loop import Loop
     from kuma_dns.settings.load import Settings
 
-LOOK: Final = 5.0
-"""Seconds between looks at the file where changes cannot be noticed."""
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 LARGEST: Final = 1 << 20
 """Bytes of a resolv.conf: glibc would read any number."""
@@ -51,38 +49,17 @@ class NameServers:
         self._log = log
         self._conf: ResolvConf | None = None
         self._trouble = ""
-        self._watch: Watch | None = None
-        self._loop: Loop | None = None
+        self._files: Files | None = None
 
     def start(self, loop: Loop) -> None:
         """Read the file, now and whenever it changes."""
-        self._loop = loop
-        try:
-            self._watch = Watch([self.path])
-        except OSError as problem:  # a node has only so many instances of inotify
-            self._log.warning("resolv_conf_not_watched", why=problem.strerror, seconds=LOOK)
-        else:
-            loop.on_readable(self._watch.fileno(), self._on_change)
-        if self._watch is None or not self._watch.complete:
-            loop.at(loop.now() + LOOK, self._look)
+        self._files = Files([self.path], loop, self.read)
         self.read()
-
-    def _on_change(self) -> None:
-        if self._watch is not None and self._watch.changed():
-            self.read()
-
-    def _look(self) -> None:
-        """Read the file without having heard of a change, where changes cannot be heard."""
-        if self._loop is not None:
-            self.read()
-            self._loop.at(self._loop.now() + LOOK, self._look)
 
     def close(self) -> None:
         """Look at it no longer."""
-        if self._watch is not None and self._loop is not None:
-            self._loop.forget(self._watch.fileno())
-            self._watch.close()
-        self._watch = self._loop = None
+        if self._files is not None:
+            self._files.close()
 
     def read(self) -> None:
         """Read the file (again)."""
@@ -110,7 +87,7 @@ class NameServers:
         """Say once that the file cannot be read, until it can be or for another reason."""
         if why != self._trouble:
             self._trouble = why
-            self._log.warning("resolv_conf_unreadable", file=self.path, why=why)
+            self._log.warning("resolv-conf-unreadable", file=self.path, why=why)
 
     def _tell(self, conf: ResolvConf, ours: tuple[Server, ...]) -> None:
         fields = {
@@ -123,9 +100,9 @@ class NameServers:
         if ours:
             fields["left_out_as_ourselves"] = [str(server) for server in ours]
         if conf.servers:
-            self._log.info("name_servers", **fields)
+            self._log.info("name-servers", **fields)
         else:
-            self._log.warning("no_name_servers", **fields)
+            self._log.warning("no-name-servers", **fields)
 
     def _local(self, servers: Sequence[Server]) -> list[str]:
         """Return the addresses among these that are this host's, where that matters."""

@@ -65,7 +65,7 @@ def _tell(log: Log, settings: Settings, sockets: Sockets, descriptors: int) -> N
     for note in settings.notes:
         log.warning("note", text=note)
     for place, why in sockets.skipped:
-        log.info("not_listening", address=str(place), why=why)
+        log.info("not-listening", address=str(place), why=why)
     log.info(
         "listening",
         version=__version__,

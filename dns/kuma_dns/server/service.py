@@ -76,6 +76,7 @@ class Service:
         self.resolver = Resolver(zones, self.counts, self.forwarder)
         self._nameservers = NameServers(settings, sockets.places, self._use_servers, log)
         self._sources = Sources(_plan(settings, zones), loop, self._use_table, log, self.counts)
+        self._sources.on_end = self._tell_ready
         self._udp = [UdpListener(one, self.resolver, loop) for one in sockets.udp]
         self._tcp = [
             TcpListener(
@@ -114,12 +115,13 @@ class Service:
         self.loop.on_signal(signal.SIGHUP, self.reload)
         self._nameservers.start(self.loop)
         self._sources.start()
-        self.loop.at(self.loop.now() + READY_AT_LAST, self._ready_at_last)
+        self._at_last = self.loop.at(self.loop.now() + READY_AT_LAST, self._ready_at_last)
 
     def reload(self) -> None:
         """Read everything again; what is there serves until then."""
         self.log.info("reloading")
-        self._notifier.reloading()
+        if self.table is not None:
+            self._notifier.reloading()
         self._nameservers.read()
         self._sources.reload()
 
@@ -133,20 +135,24 @@ class Service:
         now = self.loop.now()
         self.resolver.use_table(table, now)
         if first:
+            self._at_last.cancel()
             self.counts.ready_wait.observe(now - self._born)
-        self._notifier.ready(f"{table.names} names")
+
+    def _tell_ready(self) -> None:
+        """Tell systemd after every attempt to read the names: the end of a reload, too."""
+        if self.table is not None:
+            self._notifier.ready(f"{self.table.names} names")
 
     def _ready_at_last(self) -> None:
-        if self.table is None:
-            self.log.warning("no_names_yet", seconds=READY_AT_LAST)
-            self._notifier.ready("waiting for the first names")
+        self.log.warning("no-names-yet", seconds=READY_AT_LAST)
+        self._notifier.ready("waiting for the first names")
 
     # --- the end --------------------------------------------------------------------------------
 
     def end(self) -> None:
         """Answer what is under way, then stop the loop; a second time: at once."""
         if self.ending:
-            self.log.warning("ending_at_once", flights=len(self.forwarder.flights))
+            self.log.warning("ending-at-once", flights=len(self.forwarder.flights))
             self.loop.stop()
             return
         self.ending = True

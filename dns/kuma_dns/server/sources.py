@@ -68,7 +68,8 @@ class Plan(Record):
 class Sources:
     """Calls ``on_table`` with the first table and with every later one that differs.
 
-    ``report`` is what came of the last attempt, ``served`` of the last that gave a table.
+    ``report`` is what came of the last attempt, ``served`` of the last that gave a table;
+    ``on_end`` is called after every attempt.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Sources:
         """Keep everything; ``start`` begins."""
         self.report = self.served = Report()
         self.table: Table | None = None
+        self.on_end: Callable[[], None] = lambda: None
         self._plan = plan
         self._loop = loop
         self._on_table = on_table
@@ -187,7 +189,11 @@ class Sources:
     def _on_done(self, table: Table | None, report: Report) -> None:
         if table is None:
             self._failed(report)
-            return
+        else:
+            self._succeeded(table, report)
+        self.on_end()
+
+    def _succeeded(self, table: Table, report: Report) -> None:
         mended = bool(self.report.errors)
         self._tell_left_out(report)
         self.report = self.served = report
