@@ -24,13 +24,15 @@ _RIGHT: Final = "an address such as 240.0.0.1, fd00::1 or ::ffff:f000:1"
 
 def packed(text: str) -> bytes:
     """Return the 4 or 16 bytes of an address; ``Malformed`` if it is none."""
-    if "." in text:
-        octets = text.split(".")
-        try:
-            return bytes([_OCTETS[octet] for octet in octets]) if len(octets) == 4 else _no(text)  # noqa: PLR2004 - dotted quad
-        except KeyError:
-            return _no(text)
-    return _packed6(text)
+    if "." not in text:
+        return _packed6(text)
+    octets = text.split(".")
+    try:
+        if len(octets) == IPV4_BYTES:
+            return bytes([_OCTETS[octet] for octet in octets])
+    except KeyError:
+        pass
+    return _no(text)
 
 
 def _packed6(text: str) -> bytes:
@@ -40,13 +42,14 @@ def _packed6(text: str) -> bytes:
     head, gap, tail = text.partition("::")
     front = head.split(":") if head else []
     back = tail.split(":") if tail else []
-    zeros = _GROUPS - len(front) - len(back)
-    if (zeros < 1 if gap else zeros != 0) or not all(
-        [0 < len(group) <= 4 for group in front] + [0 < len(group) <= 4 for group in back]  # noqa: PLR2004 - digits of 16 bits
-    ):
+    count = len(front) + len(back)
+    if (count >= _GROUPS if gap else count != _GROUPS) or "" in front or "" in back:
         return _no(text)
-    digits = [group.zfill(4) for group in front] + ["0000"] * zeros
-    return bytes.fromhex("".join(digits + [group.zfill(4) for group in back]))
+    before = "".join([group.zfill(4) for group in front])
+    behind = "".join([group.zfill(4) for group in back])
+    if len(before) + len(behind) != 4 * count:
+        return _no(text)
+    return bytes.fromhex(before + "0000" * (_GROUPS - count) + behind)
 
 
 def _no(text: str) -> bytes:
@@ -66,10 +69,11 @@ def addresses_of(texts: list[str]) -> tuple[bytes, bytes]:
     """Return some addresses as IPv4 and IPv6 ones, each packed one behind the other."""
     ipv4 = ipv6 = b""
     for text in texts:
-        if "." in text:
-            ipv4 += packed(text)
+        address = packed(text)
+        if len(address) == IPV4_BYTES:
+            ipv4 += address
         else:
-            ipv6 += packed(text)
+            ipv6 += address
     return ipv4, ipv6
 
 

@@ -18,7 +18,7 @@ import json
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from kuma_dns.names.addresses import IPV4_BYTES, IPV6_BYTES, addresses_of, packed
-from kuma_dns.names.gathering import checked_key
+from kuma_dns.names.gathering import Keys, checked_key
 from kuma_dns.names.source import Complaints, Names
 from kuma_dns.names.table import MOST_ADDRESSES
 from kuma_net.errors import ConfigError
@@ -67,7 +67,7 @@ def read_document(text: str, source: str) -> Names:
 
 def _load(text: str, complaints: Complaints) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_compact, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_Compact(), parse_constant=_no_constant)
     except RecursionError:
         complaints.tell("document", "", "nested too deeply")
     except json.JSONDecodeError as problem:
@@ -83,18 +83,25 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(message)
 
 
-def _compact(pairs: list[tuple[str, object]]) -> object:
-    """Return a record without fault as a tuple; any other object as it is."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        seen: set[str] = set()
-        return _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
-    name, texts = value.get("name"), value.get("ips")
-    if not isinstance(name, str) or not isinstance(texts, list) or len(texts) > _LONGEST_PLAIN:
-        return value
-    try:
-        return checked_key(name), *addresses_of(texts)
-    except (Malformed, TypeError, AttributeError):
+class _Compact:
+    """Makes a tuple of a record without fault, and leaves any other object as it is."""
+
+    __slots__ = ("_key_of",)
+
+    def __init__(self) -> None:
+        self._key_of = Keys().of
+
+    def __call__(self, pairs: list[tuple[str, object]]) -> object:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            seen: set[str] = set()
+            return _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        name, texts = value.get("name"), value.get("ips")
+        if isinstance(name, str) and isinstance(texts, list) and len(texts) <= _LONGEST_PLAIN:
+            try:
+                return self._key_of(name), *addresses_of(texts)
+            except (Malformed, TypeError):
+                pass  # said later, when it is known which record this is
         return value
 
 

@@ -18,25 +18,27 @@ Same input, same bytes: everything is sorted, and the serial number comes from t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kuma_dns.names.addresses import each_text
 from kuma_dns.names.source import Complaints
 from kuma_dns.names.spellings import spellings
-from kuma_dns.names.table import COLLIDES, DERIVED, KNOWN, REVERSE, Entry, block_of
+from kuma_dns.names.table import COLLIDES, DERIVED, KNOWN, REVERSE, block_of
 from kuma_dns.wire.name import parents, reverse_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kuma_dns.names.source import Names
+    from kuma_dns.names.table import Fields
     from kuma_dns.names.zones import Zones
 
 Known: TypeAlias = tuple[bytes, bytes, int, int]
 """IPv4 addresses, IPv6 addresses, flags of the table, index of the source."""
 
-DEFAULT_TTL = 30
+DEFAULT_TTL: Final = 30
 """Seconds, as in Kuma's configuration."""
+_UNSEEN: Final = (b"", False)
 
 
 class Joined:
@@ -61,13 +63,15 @@ class Joined:
         for index, names in enumerate(sources):
             self._take(names, index)
         self.derived: dict[bytes, Known] = {}
-        self.empty: set[bytes] = set()
         self.reverse: dict[bytes, bytes] = {}
+        self._tails: dict[bytes, tuple[bytes, bool] | None] = {}
+        self._above: set[bytes] = set()
         for key, known in self.known.items():
-            self._derive(key, known)
+            self._spell(key, known)
             self._turn_round(key, known)
-        for key in (*self.known, *self.derived):
-            self._go_up(key)
+        for key in self.derived:
+            self._tail(key)
+        self.empty = self._above - self.known.keys() - self.derived.keys()
 
     def _take(self, names: Names, index: int) -> None:
         """Take the records of a source."""
@@ -85,37 +89,53 @@ class Joined:
         wrong = f"is {first} and {second}: not served"
         self.violations.tell(text_of(key), "", wrong, "let all sources say the same of it")
 
-    def _derive(self, key: bytes, known: Known) -> None:
-        """Take the other spellings of a name."""
-        zone = self.zones.of(key)
-        if zone is None:
-            return
-        ipv4, ipv6, flags, source = known
-        for other in spellings(key, zone):
-            recorded = self.known.get(other)
-            if recorded is not None:
-                if not flags & COLLIDES and not _same(recorded, ipv4, ipv6):
-                    told = f"spelling of {text_of(key)}, but {self.sources[recorded[3]]} differs"
-                    self.warnings.tell(text_of(other), "", told, "the record is served")
-                continue
-            there = self.derived.get(other)
-            if there is None:
-                self.derived[other] = (ipv4, ipv6, flags | DERIVED, source)
-            elif not (there[2] | flags) & COLLIDES and not _same(there, ipv4, ipv6):
-                self._tell(other, there, known)
-                self.derived[other] = (b"", b"", KNOWN | DERIVED | COLLIDES, there[3])
+    def _tail(self, key: bytes) -> tuple[bytes, bool] | None:
+        """Return the zone a name is in, and whether the name is two labels above it.
 
-    def _go_up(self, key: bytes) -> None:
-        """Take the names above a name, as far as our zones reach."""
-        if self.zones.of(key) is None:
-            return
+        Names share what stands behind their first label, so all of that is looked at once; the
+        names above go into ``_above`` at that time.
+        """
+        tail = key[key[0] + 1 :]
+        found = self._tails.get(tail, _UNSEEN)
+        if found is _UNSEEN:
+            zone = self.zones.of(key)
+            found = None
+            if zone is not None and key != zone:
+                found = zone, len(tail) == len(zone) + tail[0] + 1
+                self._above.update(self._names_above(key))
+            if key != zone:
+                self._tails[tail] = found
+        return found
+
+    def _names_above(self, key: bytes) -> Iterator[bytes]:
+        """Iterate over the names above one, as far as our zones reach."""
         for parent in parents(key):
-            if parent in self.empty or parent in self.known or parent in self.derived:
+            zone = self.zones.of(parent)
+            if zone is None:
                 return
-            if parent not in self.zones.keys:
-                if self.zones.of(parent) is None:
-                    return
-                self.empty.add(parent)
+            if parent != zone:
+                yield parent
+
+    def _spell(self, key: bytes, known: Known) -> None:
+        """Take the other spellings of a name."""
+        tail = self._tail(key)
+        if tail is not None and (tail[1] or b"_" in key):
+            for other in spellings(key, tail[0]):
+                self._derive(key, known, other)
+
+    def _derive(self, key: bytes, known: Known, other: bytes) -> None:
+        """Take another spelling of a name."""
+        ipv4, ipv6, flags, source = known
+        recorded, there = self.known.get(other), self.derived.get(other)
+        if recorded is not None:
+            if not flags & COLLIDES and not _same(recorded, ipv4, ipv6):
+                told = f"spelling of {text_of(key)}, but {self.sources[recorded[3]]} differs"
+                self.warnings.tell(text_of(other), "", told, "the record is served")
+        elif there is None:
+            self.derived[other] = (ipv4, ipv6, flags | DERIVED, source)
+        elif not (there[2] | flags) & COLLIDES and not _same(there, ipv4, ipv6):
+            self._tell(other, there, known)
+            self.derived[other] = (b"", b"", KNOWN | DERIVED | COLLIDES, there[3])
 
     def _turn_round(self, key: bytes, known: Known) -> None:
         """Take the reverse names of a name's addresses."""
@@ -126,18 +146,17 @@ class Joined:
             if first is not key and text_of(key) < text_of(first):
                 reverse[address] = key
 
-    def entries(self) -> Iterator[tuple[bytes, Entry]]:
+    def entries(self) -> Iterator[tuple[bytes, Fields]]:
         """Iterate over everything the table shall hold, always in the same order."""
         for some in (self.known, self.derived):
             for key in sorted(some):
-                ipv4, ipv6, flags, source = some[key]
-                yield key, Entry(ipv4, ipv6, flags, source, b"")
+                yield key, (*some[key], b"")
         for key in sorted(self.empty):
-            yield key, Entry(b"", b"", 0, 0, b"")
+            yield key, (b"", b"", 0, 0, b"")
         for address in sorted(self.reverse):
             key, name = reverse_of(address), self.reverse[address]
             if key not in self.known:
-                yield key, Entry(b"", b"", REVERSE, self.known[name][3], name)
+                yield key, (b"", b"", REVERSE, self.known[name][3], name)
 
     def block(self) -> bytes:
         """Return the table of these names."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 from _blake2 import blake2b
 from array import array
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from zlib import crc32
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ _COUNTS: Final = Struct("=4B")
 _SIZE: Final = Struct("=H")
 
 
+Fields: TypeAlias = tuple[bytes, bytes, int, int, bytes]
+"""An ``Entry`` without names: a million of those take a third of a second longer."""
+
+
 class Entry(NamedTuple):
     """What is known of one name: packed addresses, flags, index of the source, PTR's target."""
 
@@ -66,7 +70,7 @@ class Entry(NamedTuple):
 
 
 def block_of(
-    records: Iterable[tuple[bytes, Entry]],
+    records: Iterable[tuple[bytes, Fields]],
     *,
     ttl: int,
     serial: int = 0,
