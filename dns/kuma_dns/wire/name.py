@@ -27,6 +27,9 @@ IPV4_BYTES: Final = 4
 IN_ADDR_ARPA: Final = b"\7in-addr\4arpa\0"
 IP6_ARPA: Final = b"\3ip6\4arpa\0"
 _PRINTABLE: Final = frozenset(range(0x21, 0x7F)) - frozenset(b'."\\();@$')
+_OCTET_LABELS: Final = [
+    bytes((len(text),)) + text for text in [str(octet).encode() for octet in range(256)]
+]
 _RIGHT: Final = "labels of 1 to 63 letters, digits, - and _, with dots between them"
 
 
@@ -111,8 +114,7 @@ def reverse_of(address: bytes) -> bytes:
     RFC 1035 section 3.5 and RFC 3596 section 2.5.
     """
     if len(address) == IPV4_BYTES:
-        parts = [str(byte).encode() for byte in reversed(address)]
-        return b"".join([bytes((len(part),)) + part for part in parts]) + IN_ADDR_ARPA
-    return b"".join([b"\1" + bytes((digit,)) for digit in reversed(address.hex().encode())]) + (
-        IP6_ARPA
-    )
+        return b"".join([_OCTET_LABELS[byte] for byte in reversed(address)]) + IN_ADDR_ARPA
+    digits = bytearray(b"\1" * 4 * len(address))
+    digits[1::2] = address.hex().encode()[::-1]
+    return bytes(digits) + IP6_ARPA
