@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kuma_dns.wire.name import IN_ADDR_ARPA, IP6_ARPA, labels
 from kuma_net.values import Family, Malformed, address_text, parse_address
 
 IPV4_BYTES: Final = 4
@@ -19,6 +20,9 @@ IPV6_BYTES: Final = 16
 _OCTETS: Final = {str(octet): octet for octet in range(256)}
 _HEXADECIMAL: Final = "0123456789abcdefABCDEF:"
 _GROUPS: Final = 8
+_ONES: Final = b"\1" * 2 * IPV6_BYTES
+"""The lengths of the labels of an IPv6 address's reverse name."""
+_DIGITS: Final = b"0123456789abcdef"
 _RIGHT: Final = "an address such as 240.0.0.1, fd00::1 or ::ffff:f000:1"
 
 
@@ -75,6 +79,23 @@ def addresses_of(texts: list[str]) -> tuple[bytes, bytes]:
         else:
             ipv6 += address
     return ipv4, ipv6
+
+
+def address_of(name: bytes) -> bytes | None:
+    """Return the address that a name (a key) is the reverse of; None if it is of none.
+
+    ``kuma_dns.wire.name.reverse_of`` the other way round.
+    """
+    if name.endswith(IP6_ARPA) and len(name) == len(IP6_ARPA) + 4 * IPV6_BYTES:
+        front = name[: 4 * IPV6_BYTES]
+        digits = front[:0:-2]
+        if front[::2] == _ONES and not digits.strip(_DIGITS):
+            return bytes.fromhex(digits.decode())
+    elif name.endswith(IN_ADDR_ARPA):
+        octets = [_OCTETS.get(label.decode("latin-1")) for label in labels(name)][-3::-1]
+        if len(octets) == IPV4_BYTES and None not in octets:
+            return bytes([octet for octet in octets if octet is not None])
+    return None
 
 
 def each_text(ipv4: bytes, ipv6: bytes) -> list[str]:

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from kuma_dns.names.addresses import each_text
 from kuma_dns.names.source import Complaints
 from kuma_dns.names.spellings import spellings
-from kuma_dns.names.table import COLLIDES, DERIVED, KNOWN, REVERSE, block_of
-from kuma_dns.wire.name import parents, reverse_of, text_of
+from kuma_dns.names.table import ADDRESS, COLLIDES, DERIVED, KNOWN, REVERSE, block_of
+from kuma_dns.wire.name import parents, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -154,9 +154,8 @@ class Joined:
         for key in sorted(self.empty):
             yield key, (b"", b"", 0, 0, b"")
         for address in sorted(self.reverse):
-            key, name = reverse_of(address), self.reverse[address]
-            if key not in self.known:
-                yield key, (b"", b"", REVERSE, self.known[name][3], name)
+            name = self.reverse[address]
+            yield ADDRESS + address, (b"", b"", REVERSE, self.known[name][3], name)
 
     def block(self) -> bytes:
         """Return the table of these names."""

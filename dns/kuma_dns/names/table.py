@@ -19,6 +19,9 @@ is the fastest hash over bytes that the standard library has and is not salted, 
 the same for the same names.  Whoever writes the names could make them collide, but she could as
 well leave them out.
 
+Reverse names are kept under the address itself behind a byte that begins no name: that is what
+they are asked for, and takes a third of the room.
+
 Beside the names themselves there are the *empty non-terminals* above them inside our zones
 (RFC 8020: they exist, without records) and a name for PTR questions about each address.
 """
@@ -30,6 +33,9 @@ from array import array
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from zlib import crc32
+
+from kuma_dns.names.addresses import address_of
+from kuma_dns.wire.name import reverse_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,9 +50,12 @@ REVERSE: Final = 4
 """Flag: a name below in-addr.arpa or ip6.arpa, made from an address."""
 DERIVED: Final = 8
 """Flag, beside KNOWN: another spelling of a name that is in a source."""
+ADDRESS: Final = b"\xff"
+"""Begins the key of a record that is found by the reverse name of the address behind it."""
 MOST_ADDRESSES: Final = 255
 """Of one family and name: their number takes one byte."""
 
+_ARPA: Final = b"\4arpa\0"
 _HEAD: Final = Struct("=4s5I16s")
 _SLOT: Final = Struct("=II")
 _RECORD: Final = Struct("=6B")
@@ -173,6 +182,9 @@ class Table:
     def get(self, key: bytes) -> Entry | None:
         """Return what is known of a name; None if nothing is."""
         offset = self._find(key)
+        if not offset and key.endswith(_ARPA):
+            address = address_of(key)
+            offset = self._find(ADDRESS + address) if address is not None else 0
         return self._entry(offset) if offset else None
 
     def addresses(self, key: bytes, *, ipv6: bool) -> bytes:
@@ -213,7 +225,7 @@ class Table:
         while at < self._base and block[at]:
             key = block[at + _RECORD.size : at + _RECORD.size + block[at]]
             entry = self._entry(at)
-            yield key, entry
+            yield (reverse_of(key[1:]) if key[:1] == ADDRESS else key), entry
             at += _RECORD.size + len(key) + sum(map(len, (entry.ipv4, entry.ipv6, entry.pointer)))
 
     def _entry(self, offset: int) -> Entry:
