@@ -20,12 +20,16 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from kuma_net.errors import ConfigError, HostError, Violation
 from kuma_net.host.accounts import PASSWD, find
 from kuma_net.host.capabilities import STATUS, is_mapped
 from kuma_net.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
 """include/uapi/linux/prctl.h."""
@@ -69,6 +73,25 @@ def _group_of(uid: int, passwd: str) -> int:
     except OSError:
         pass
     return uid
+
+
+@contextmanager
+def owning(wanted: Identity | None) -> Iterator[None]:
+    """Have the sockets that are made inside belong to ``wanted``; None: to whom we are.
+
+    To netfilter a socket's owner is who made it, not who uses it (net/netfilter/xt_owner.c:
+    f_cred->fsuid), and rules of DNS capture know our replies by the sidecar's user.  Only the
+    file system's user changes (setfsuid(2)): the capabilities to bind a port stay.
+    """
+    if wanted is None:
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    before = libc.setfsuid(wanted.uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(before)
 
 
 def drop(wanted: Identity | None) -> None:

@@ -15,7 +15,7 @@ from kuma_dns.resolve.flights import MOST_FLIGHTS
 from kuma_dns.server.listening import Sockets, open_sockets
 from kuma_dns.server.log import Log
 from kuma_dns.server.loop import Loop
-from kuma_dns.server.privileges import drop, identity, raise_descriptors
+from kuma_dns.server.privileges import drop, identity, owning, raise_descriptors
 from kuma_dns.server.service import Service
 from kuma_dns.server.systemd import Notifier, inherited
 from kuma_net import __version__
@@ -38,7 +38,8 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     log = Log(settings.log_level, settings.log_sample)
     notifier = Notifier(environ)
     wanted = identity(settings.user)
-    sockets = open_sockets(settings, inherited(environ))
+    with owning(wanted):
+        sockets = open_sockets(settings, inherited(environ))
     descriptors = raise_descriptors(settings.tcp_connections + MOST_FLIGHTS + _SPARE)
     drop(wanted)
     _tell(log, settings, sockets, descriptors)
