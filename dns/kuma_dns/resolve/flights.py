@@ -198,6 +198,7 @@ class Flights:
             flight.asked.append(server)
             if server not in flight.failed and self._ask(flight, server, tcp=flight.tcp):
                 wait = FIRST_WAIT * 2.0 ** ((len(flight.asked) - 1) // len(order))
+                self._alarms.cancel(flight.alarm, flight)
                 flight.alarm = self._alarms.set(min(now + wait, flight.deadline), flight)
                 return True
             self._fail(flight, server, now)
@@ -283,16 +284,15 @@ class Flights:
 
     def tick(self, now: float) -> None:
         """Ask the next server for whoever has waited long enough, or give up."""
-        for alarm, flight in self._alarms.ring(now):
-            if flight.alarm != alarm:
-                continue
+        for flight in self._alarms.ring(now):
             if now > flight.deadline - _INSTANT or not self._ask_next(flight, now):
                 self._land(flight, flight.refusal, SILENCE, now)
 
     def _land(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
-        flight.alarm = -1
+        self._alarms.cancel(flight.alarm, flight)
         for ticket in flight.tickets:
             self._upstream.forget(ticket)
+        flight.tickets.clear()
         del self._flying[flight.key]
         if response is None:
             self._counts.upstream_failures += 1

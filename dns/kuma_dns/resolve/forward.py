@@ -80,7 +80,7 @@ class Forwarder:
 
     def tick(self, now: float) -> None:
         """Ask further servers, give stale answers, give up: whatever is due."""
-        for _, flight in self._impatient.ring(now):
+        for flight in self._impatient.ring(now):
             kept = self.cache.get(flight.key, now)
             if self.flights.get(flight.key) is flight and kept is not None:
                 waiting, flight.waiting = flight.waiting, []

@@ -82,6 +82,7 @@ class UdpQuestions:
         self.waiting: dict[bytes, Flight] = {}
         self.unsent: list[bytes] = []
         self._home = home
+        self._retiring = home.loop.at(home.loop.now() + LONGEST_USE, self.retire)
         home.loop.on_readable(self.socket.fileno(), self._on_readable)
 
     def forget(self, ident: bytes) -> None:
@@ -99,6 +100,7 @@ class UdpQuestions:
     def close(self) -> None:
         """Give the port back."""
         if self.socket.fileno() >= 0:
+            self._retiring.cancel()
             self._home.loop.forget(self.socket.fileno())
             self.socket.close()
 
@@ -169,7 +171,7 @@ class UpstreamSockets:
                 return TcpQuestion(self, server, question, flight)
             sock = self._open.get(server)
             if sock is None or not sock.left:
-                sock = self._opened(server)
+                sock = self._open[server] = UdpQuestions(self, server)
         except OSError:
             return None
         while ident in sock.waiting:
@@ -183,11 +185,6 @@ class UpstreamSockets:
             self._unsent.append(sock)
         sock.unsent.append(question)
         return sock, ident
-
-    def _opened(self, server: Server) -> UdpQuestions:
-        sock = self._open[server] = UdpQuestions(self, server)
-        self.loop.at(self.loop.now() + LONGEST_USE, sock.retire)
-        return sock
 
     def forget(self, ticket: object) -> None:
         """Wait no longer for the answer to a question."""
