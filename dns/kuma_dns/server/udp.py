@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from kuma_dns.counts import COUNTED
 from kuma_dns.server.datagrams import ROOM, Datagrams
-from kuma_dns.wire.message import FORMERR, LONGEST_MESSAGE
-from kuma_dns.wire.reply import refusal
+from kuma_dns.wire.message import LONGEST_MESSAGE
 
 if TYPE_CHECKING:
     from socket import socket
@@ -104,8 +103,7 @@ class UdpListener:
         """Return an answer without id, its kind behind it; None: later or never."""
         resolver = self._resolver
         if self._slots.is_cut(slot):
-            resolver.counts.refused += 1
-            return refusal(packet, FORMERR)[2:] + _COUNTED
+            packet += b"\0"  # longer than any query may be: what becomes of such is not ours to say
         client = _Client(self, self._slots.peer(slot), now)
         answer = resolver.receive(packet, client, now)
         if answer is None:

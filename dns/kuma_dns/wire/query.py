@@ -11,7 +11,9 @@ do so for ever).
 
 What a query must look like (RFC 1035 section 4.1, RFC 6891 section 6.1): one question, no
 answers, no authority, and in the additional section at most one OPT, owned by the root, and at
-most one further record (TSIG, SIG(0)); nothing behind that.
+most one further record (TSIG, SIG(0)); nothing behind that.  All of it fits into 4096 bytes: names
+and numbers take 300, a cookie or a client's subnet 50, padding 468 (RFC 8467), a signature 1,000.
+Over TCP 64 KB could be sent, and each question that is on its way upstream is kept whole.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from kuma_dns.wire.message import (
 )
 from kuma_dns.wire.name import LONGEST_LABEL, LONGEST_NAME
 
+LONGEST_QUERY: Final = 4096
+"""Bytes, over UDP and TCP alike."""
 _COUNTS: Final = Struct("!4H").unpack_from
 _TWO: Final = Struct("!HH").unpack_from
 _RECORD: Final = Struct("!HHBBHH").unpack_from
@@ -87,6 +91,8 @@ class Query:
             raise Refusal(REFUSED if opcode in {NOTIFY, UPDATE} else NOTIMP)
         questions, answers, authorities, additional = _COUNTS(packet, 4)
         if questions != 1 or answers or authorities or additional > _MOST_ADDITIONAL:
+            raise Refusal(FORMERR)
+        if length > LONGEST_QUERY:
             raise Refusal(FORMERR)
         end = _name_end(packet, HEADER, length)
         if end + 4 > length:

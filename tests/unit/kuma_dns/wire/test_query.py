@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuma_dns.wire.message import AAAA, FORMERR, NOTIMP, OPT, REFUSED, TSIG, A
-from kuma_dns.wire.query import Ignored, Query, Refusal
+from kuma_dns.wire.query import LONGEST_QUERY, Ignored, Query, Refusal
 from lab.messages import (
     AD,
     CD,
@@ -129,6 +129,13 @@ BAD = {
 @pytest.mark.parametrize("what", BAD)
 def test_malformed_queries_are_format_errors(what: str) -> None:
     assert refused(BAD[what]) == FORMERR
+
+
+def test_a_query_may_have_4096_bytes_and_no_more() -> None:
+    room = LONGEST_QUERY - len(ask("a.mesh", A, opt(options=option(12))))
+    longest = ask("a.mesh", A, opt(options=option(12, bytes(room))))
+    assert len(Query(longest).packet) == 4096
+    assert refused(ask("a.mesh", A, opt(options=option(12, bytes(room + 1))))) == FORMERR
 
 
 def test_a_name_of_255_bytes_is_read() -> None:
