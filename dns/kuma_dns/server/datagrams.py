@@ -37,7 +37,8 @@ What surprised us:
 * A slice of ``mmap`` is ``bytes`` (a slice of ``bytearray`` would have to be copied once more to
   be the key of a dict), and it may be written to in the same way.
 * ``ctypes.PyDLL`` calls without letting go of the interpreter's lock: neither call here ever
-  waits (MSG_DONTWAIT), and to take the lock again costs as much as a small system call.
+  waits (MSG_DONTWAIT), and to take the lock again costs as much as a small system call.  What a
+  call through ctypes costs is the making of its arguments (0.4 us of 1.3): they are made once.
 """
 
 from __future__ import annotations
@@ -77,11 +78,10 @@ _NAME_LENGTH, _CONTROL_LENGTH, _FLAGS, _LENGTH = 2, 10, 12, 14
 _HEADER_FIELDS: Final = Struct("8Q")
 _IOVEC_FIELDS: Final = Struct("2Q")
 
-_libc = ctypes.PyDLL(None)
-_recvmmsg = _libc.recvmmsg
-_recvmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-_sendmmsg = _libc.sendmmsg
-_sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+_recvmmsg = ctypes.PyDLL(None).recvmmsg
+_sendmmsg = ctypes.PyDLL(None).sendmmsg
+_DONT_WAIT: Final = ctypes.c_int(MSG_DONTWAIT)
+_NO_TIMEOUT: Final = ctypes.c_void_p(None)
 
 
 class Peer(NamedTuple):
@@ -115,20 +115,21 @@ class Datagrams:
 
     def __init__(self, sock: socket, *, slots: int = SLOTS, room: int = ROOM) -> None:
         """Make the slots, and ask the kernel for PKTINFO if the socket's address is any."""
-        self._descriptor = sock.fileno()
+        self._descriptor = ctypes.c_int(sock.fileno())
+        self._numbers = [ctypes.c_uint(number) for number in range(slots + 1)]
         stride = room + _APART
         self.packets, packets = _memory(slots * stride)
         self._names, names = _memory(slots * _NAME)
         self._controls, controls = _memory(slots * _CONTROL)
         self._iovecs, iovecs = _memory(slots * _IOVEC)
-        self._headers, self._base = _memory(slots * _HEADER)
+        self._headers, base = _memory(slots * _HEADER)
+        self._bases = [ctypes.c_void_p(base + slot * _HEADER) for slot in range(slots)]
         for slot in range(slots):
             iovec = slot * _IOVEC
             _IOVEC_FIELDS.pack_into(self._iovecs, iovec, packets + slot * stride, room)
             name, control = names + slot * _NAME, controls + slot * _CONTROL
             fields = (name, _NAME, iovecs + iovec, 1, control, _CONTROL, 0, 0)
             _HEADER_FIELDS.pack_into(self._headers, slot * _HEADER, *fields)
-        self._room, self._slots, self._stride = room, slots, stride
         self._fresh_iovecs, self._fresh_headers = bytes(self._iovecs), bytes(self._headers)
         self.words = memoryview(self._headers).cast("I")
         self.sizes = memoryview(self._iovecs).cast("Q")
@@ -149,10 +150,13 @@ class Datagrams:
 
     def receive(self) -> int:
         """Receive what is there; return how many slots are filled."""
-        count: int = _recvmmsg(self._descriptor, self._base, self._slots, MSG_DONTWAIT, None)
-        if count > 0 and self._interfaces is not None:
+        room = self._numbers[-1]
+        count: int = _recvmmsg(self._descriptor, self._bases[0], room, _DONT_WAIT, _NO_TIMEOUT)
+        if count <= 0:
+            return 0
+        if self._interfaces is not None:
             self._interfaces[:count] = self._zeros[:count]
-        return max(count, 0)
+        return count
 
     def peer(self, slot: int) -> Peer:
         """Return who sent the packet in a slot."""
@@ -189,8 +193,8 @@ class Datagrams:
         """Send the first slots; return how many could not be sent."""
         sent = lost = 0
         while sent < count:
-            at = self._base + sent * _HEADER
-            done = _sendmmsg(self._descriptor, at, count - sent, MSG_DONTWAIT)
+            left = self._numbers[count - sent]
+            done = _sendmmsg(self._descriptor, self._bases[sent], left, _DONT_WAIT)
             if done <= 0:
                 lost += 1
             sent += max(done, 1)
