@@ -96,7 +96,7 @@ def read_seconds(text: str) -> float:
             seconds = parse_duration(piece)
         except Malformed:
             raise Malformed(text, "not a time", right) from None
-    if not 0 <= seconds <= LONGEST_TIME:
+    if seconds > LONGEST_TIME:
         raise Malformed(text, "not a usable time", right)
     return seconds
 

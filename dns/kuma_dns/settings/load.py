@@ -131,9 +131,11 @@ def _strangers(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return what to say of variables that look like ours; they may be another program's."""
     from kuma_net.tproxy.spelling import nearest
 
-    known = [option.env for option in OPTIONS]
-    strange = sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known)
-    told = [(name, nearest(name, known)) for name in strange]
-    return tuple(
-        [f"env {name} has no effect; did you mean {meant}?" for name, meant in told if meant]
-    )
+    known = {option.env.removeprefix(ENV_PREFIX): option.env for option in OPTIONS}
+    told = []
+    for name in sorted(environ):
+        end = name.removeprefix(ENV_PREFIX)
+        meant = nearest(end, known) if end != name and end not in known else ""
+        if meant:
+            told.append(f"env {name} has no effect; did you mean {known[meant]}?")
+    return tuple(told)
