@@ -13,8 +13,8 @@ What a client may cost us is bounded on every side:
 * *answers she does not read*: as long as the kernel has no room for one, nothing more is read or
   answered, so that her own sending comes to a halt;
 * *questions under way*: the same, beyond some number of them;
-* *half-sent queries*: all connections together hold so many bytes of long ones; whoever wants
-  more is closed.  A usual query comes in one piece and is never held;
+* *half-sent queries*: the longest query has 4 KB; of a longer message so much is handed on as
+  makes clear that it is none, and the rest is thrown away as it comes;
 * *nonsense*: whoever sends a response, or less than a header, has lost her place in the stream
   and will not find it again: the connection is closed.
 
@@ -26,6 +26,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+from kuma_dns.wire.frames import Frames
 from kuma_dns.wire.message import HEADER
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ _READ: Final = 4096
 _MOST_UNSENT: Final = 16 << 10
 _MOST_WAITING: Final = 256
 """Questions of one connection that are under way to upstream servers."""
-_MOST_HELD: Final = 8 << 20
-"""Bytes that all connections together hold of queries longer than ``_READ``."""
 _LENGTH: Final = Struct("!H").pack
 _RESPONSE: Final = 0x80
 _CUT: Final = 2
@@ -53,11 +52,11 @@ class Connection:
         "_descriptor",
         "_ended",
         "_flushes",
+        "_frames",
         "_listener",
         "_loop",
         "_open",
         "_paused",
-        "_rest",
         "_socket",
         "_unsent",
         "waiting",
@@ -70,7 +69,7 @@ class Connection:
         self._descriptor = sock.fileno()
         self._listener = listener
         self._loop = listener.loop
-        self._rest = b""
+        self._frames = Frames()
         self._unsent = bytearray()
         self._ended = self._paused = self._flushes = False
         self._open = True
@@ -86,7 +85,6 @@ class Connection:
         """Close at once."""
         if self._open:
             self._open = False
-            self._listener.held -= len(self._rest)
             self._listener.closed(self)
             self._loop.forget(self._descriptor)
             self._socket.close()
@@ -119,40 +117,31 @@ class Connection:
             self.close()
             return
         if received:
-            self._take(self._rest + received)
+            self._frames.add(received)
+            self._take()
         else:
             self._end()
 
-    def _take(self, received: bytes) -> None:
-        """Answer the whole queries, hold the rest."""
-        now, began = self._loop.now, self._loop.now()
-        at, end, known = 0, len(received), 0
-        while end - at > 1 and not self._is_full():
-            after = at + 2 + (received[at] << 8 | received[at + 1])
-            if after > end:
+    def _take(self) -> None:
+        """Answer the whole queries; the others stay where they are."""
+        now, began, known = self._loop.now, self._loop.now(), 0
+        counts = self._listener.resolver.counts
+        while not self._is_full():
+            packet = self._frames.next()
+            if packet is None:
                 break
-            packet = received[at + 2 : after]
-            at = after
             if len(packet) < HEADER or packet[2] & _RESPONSE:
-                self._listener.resolver.counts.ignored += 1
+                counts.ignored += 1
                 self.close()
                 return
             if self._tell(packet):
                 known += 1
             else:
                 self._ask(packet, now())
-        if known:
-            self._listener.resolver.counts.requests.observe(now() - began, known)
-        self._hold(received[at:])
-
-    def _hold(self, rest: bytes) -> None:
-        """Keep what is no whole query yet, or not to be answered yet."""
-        self._listener.held += len(rest) - len(self._rest)
-        self._rest = rest
-        if len(rest) > _READ and self._listener.held > _MOST_HELD:
-            self.close()
-        elif self._is_full():
+        else:
             self._pause()
+        if known:
+            counts.requests.observe(now() - began, known)
 
     def _is_full(self) -> bool:
         return len(self._unsent) > _MOST_UNSENT or self.waiting >= _MOST_WAITING
@@ -220,7 +209,7 @@ class Connection:
         if self._paused:
             self._paused = False
             self._loop.on_writable(self._descriptor, None)
-            self._take(self._rest)
+            self._take()
             if self._open and not (self._paused or self._ended):
                 self._loop.on_readable(self._descriptor, self._on_readable)
         self._close_if_done()

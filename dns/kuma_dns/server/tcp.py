@@ -43,7 +43,6 @@ class TcpListener:
         sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # what is accepted inherits it
         self.resolver = resolver
         self.loop = loop
-        self.held = 0
         self._socket = sock
         self._idle = idle
         self._most = most
