@@ -19,7 +19,7 @@ from kuma_dns.resolve.alarms import Alarms
 from kuma_dns.resolve.answer import BRIEFLY, NEVER, Answer
 from kuma_dns.resolve.cache import Cache
 from kuma_dns.resolve.completion import completed, mesh_name
-from kuma_dns.resolve.flights import TOO_MANY, Flights
+from kuma_dns.resolve.flights import Flights
 from kuma_dns.wire.message import LONGEST_MESSAGE, SERVFAIL
 from kuma_dns.wire.reply import reply
 from kuma_dns.wire.response import FAILURES
@@ -106,17 +106,11 @@ class Forwarder:
                 self._counts.answered(query.qtype, CACHE, answer.packet[3] & 15)
                 return answer
         self._counts.cache_misses += 1
-        flight = self.flights.get(key)
-        if flight is None:
-            remark = self.flights.start(key, query, client, now)
-            if remark is None:
-                if kept is not None:
-                    self._be_impatient(key, now)
-                return None
-        elif self.flights.join(flight, query, client):
+        remark = self.flights.board(key, query, client, now)
+        if remark is None:
+            if kept is not None:
+                self._be_impatient(key, now)
             return None
-        else:
-            remark = TOO_MANY
         packet = self._failed(query, remark) if kept is None else self._stale(kept, query, client)
         self._counts.answered(query.qtype, UPSTREAM, packet[3] & 15)
         return Answer(packet)
@@ -149,7 +143,7 @@ class Forwarder:
                 return packet
         packet = response.aged(query, age)
         limit = LONGEST_MESSAGE if client.tcp else query.size
-        return packet if len(packet) <= limit else response.cut(query)
+        return packet if len(packet) <= limit else response.cut(packet, limit)
 
     def _stale(self, kept: Kept, query: Query, client: Client) -> bytes:
         """Return what is kept although its time is over."""
@@ -158,7 +152,7 @@ class Forwarder:
             return self._relayed(kept.response, query, client, 0)
         packet = kept.response.stale(query, STALE_TTL)
         limit = LONGEST_MESSAGE if client.tcp else query.size
-        return packet if len(packet) <= limit else kept.response.cut(query)
+        return packet if len(packet) <= limit else kept.response.cut(packet, limit)
 
     @staticmethod
     def _failed(query: Query, remark: Remark) -> bytes:
@@ -172,21 +166,23 @@ class Forwarder:
 
     def landed(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
         """Keep a response and answer those who wait."""
-        failed = response is None or response.rcode in FAILURES
-        useful = response is not None and self.suits(response)
-        kept = self.cache.get(flight.key, now) if failed and not useful else None
+        if response is None or (response.rcode in FAILURES and not self.suits(response)):
+            self._lost(flight, response, remark, now)
+            return
+        if type(flight.key) is tuple and (not response.dangling or self.suits(response)):
+            self.cache.put(flight.key, response, now)
+        for query, client in flight.waiting:
+            self._send(query, client, self._relayed(response, query, client, 0))
+
+    def _lost(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
+        """Answer those who wait with what is kept, with the failure, or with what is missing."""
+        kept = self.cache.get(flight.key, now)
         if kept is not None:
             self.cache.rest(flight.key, now + STALE_REST)
-        elif (
-            response is not None
-            and isinstance(flight.key, tuple)
-            and (useful or not response.dangling)
-        ):
-            self.cache.put(flight.key, response, now)
         for query, client in flight.waiting:
             if kept is not None:
                 packet = self._stale(kept, query, client)
-            elif response is None or (client.tcp and response.truncated):
+            elif response is None:
                 packet = self._failed(query, remark)
             else:
                 packet = self._relayed(response, query, client, 0)

@@ -42,6 +42,21 @@ def walk(packet: bytes, at: int, count: int) -> Iterator[Found]:
         at = found[2]
 
 
+def fitting(packet: bytes, at: int, count: int, limit: int) -> tuple[int, int]:
+    """Say how many of ``count`` records that begin at ``at`` end within ``limit`` bytes, and where.
+
+    What surprised us: a reply with TC and no records means "no such name" to musl before 1.2.4
+    (Alpine before 3.18, Debian 12), which never asks over TCP and takes what it got.  Everybody
+    else asks again over TCP and drops the half.
+    """
+    kept, end = 0, at
+    for found in walk(packet, at, count):
+        if found[2] > limit:
+            break
+        kept, end = kept + 1, found[2]
+    return kept, end
+
+
 def record_at(packet: bytes, owner: int) -> Found:
     """Return where the record is that begins at ``owner``; raises ``Malformed``."""
     try:

@@ -5,10 +5,6 @@ make spoofing harder), and owners in it are pointers to that question.  It carri
 exactly if the query did (RFC 6891 section 6.1.1).  A reply that does not fit loses its remark; if
 that is not enough, TC is set and as many of the answer's records stay as fit.  A question with an
 OPT record always fits into 512 bytes.
-
-What surprised us: an empty answer with TC set means "no such name" to musl before 1.2.4 (Alpine
-before 3.18, Debian 12), which never asks over TCP and takes what it got.  Everybody else asks
-again over TCP and drops the half.
 """
 
 from __future__ import annotations
@@ -27,6 +23,7 @@ from kuma_dns.wire.message import (
     SOA,
     A,
 )
+from kuma_dns.wire.records import fitting
 
 if TYPE_CHECKING:
     from kuma_dns.wire.query import Query
@@ -90,21 +87,13 @@ def reply(  # noqa: PLR0913 - the sections of a message
         opt = opt_record(rcode, None, do=query.do)
     cut = len(opt) > room
     if cut:
-        room = limit - HEADER - len(query.question) - len(opt)
-        answer, authority = _fitting(answer, room), NOTHING
+        start = HEADER + len(query.question)
+        count, end = fitting(bytes(HEADER) + body, start, answer.count, limit - len(opt))
+        answer, authority = Part(answer.records[: end - start], count), NOTHING
         body = query.question + answer.records
     flags = 0x80 | (4 if authoritative else 0) | (2 if cut else 0) | query.rd
     counts = (1, answer.count, authority.count, 1 if opt else 0)
     return query.id + _HEADER(flags, 0x80 | query.cd | rcode & 15, *counts) + body + opt
-
-
-def _fitting(answer: Part, room: int) -> Part:
-    """Return the first records of a part that fit; all records of a part are equally long."""
-    if not answer.count:
-        return answer
-    size = len(answer.records) // answer.count
-    count = min(answer.count, room // size)
-    return Part(answer.records[: count * size], count)
 
 
 def refusal(packet: bytes, rcode: int) -> bytes:

@@ -33,7 +33,7 @@ from kuma_dns.wire.message import (
     SERVFAIL,
     SOA,
 )
-from kuma_dns.wire.records import FIXED, Found, name_at, record_at
+from kuma_dns.wire.records import FIXED, Found, fitting, name_at, record_at
 from kuma_net.values import Malformed
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ FAILURES: Final = frozenset((FORMERR, SERVFAIL, NOTIMP, REFUSED))
 """Codes with which a server says that another one should be asked."""
 _COUNTS: Final = Struct("!3H").unpack_from
 _NUMBER: Final = Struct("!I").unpack_from
+_CUT: Final = Struct("!4H").pack
 _LEAST_SOA: Final = 22
 """Bytes of the data of a SOA record: two root names and five numbers."""
 _OPTION: Final = Struct("!HHH").pack
@@ -165,12 +166,17 @@ class Response:
         fresh[HEADER : self.body] = query.question
         return fresh
 
-    def cut(self, query: Query) -> bytes:
-        """Return its header, the question and OPT with TC set: what does not fit comes by TCP."""
+    def cut(self, packet: bytes, limit: int) -> bytes:
+        """Return ``packet``, as ``aged`` or ``stale`` made it, in ``limit`` bytes, with TC set.
+
+        As many records of the answer stay as fit, and OPT.
+        """
         opt = self.packet[slice(*self.opt)]
-        flags = bytes((self.packet[2] | 2, self.packet[3]))
-        counts = bytes((0, 1, 0, 0, 0, 0, 0, 1 if opt else 0))
-        return query.id + flags + counts + query.question + opt
+        (count, *_) = _COUNTS(packet, 6)
+        kept, end = fitting(packet, self.body, count, limit - len(opt))
+        flags = bytes((packet[2] | 2, packet[3]))
+        counts = _CUT(1, kept, 0, 1 if opt else 0)
+        return packet[:2] + flags + counts + packet[HEADER:end] + opt
 
 
 def _followed(packet: bytes, name: bytes, aliases: list[Found]) -> tuple[bytes, ...]:
