@@ -82,7 +82,7 @@ class Cache:
                 self._proven[key] = kept
             else:
                 self._new[key] = kept
-                if len(self) > self._size:
+                if len(self._new) + len(self._proven) > self._size:
                     self._make_room()
 
     def rest(self, key: Hashable, until: float) -> None:

@@ -88,13 +88,12 @@ class Flight:
     """One question, those who wait for its answer, and whom we have asked.
 
     ``waiting`` are their queries and they themselves.  ``key`` is what makes questions equal.
+    ``order`` is whom to ask, ``turn`` how often somebody has been.
     """
 
     __slots__ = (
         "alarm",
-        "asked",
         "begun",
-        "deadline",
         "failed",
         "key",
         "order",
@@ -102,6 +101,7 @@ class Flight:
         "refusal",
         "tcp",
         "tickets",
+        "turn",
         "waiting",
     )
 
@@ -111,12 +111,11 @@ class Flight:
         self.query = query
         self.tcp = client.tcp
         self.begun = now
-        self.deadline = now
-        self.waiting: list[tuple[Query, Client]] = [(query, client)]
+        self.waiting = [(query, client)]
         self.order: tuple[Server, ...] = ()
-        self.asked: list[Server] = []
+        self.turn = 0
         self.tickets: list[object] = []
-        self.failed: list[Server] = []
+        self.failed: tuple[Server, ...] = ()
         self.refusal: Response | None = None
         self.alarm = -1
 
@@ -147,31 +146,37 @@ class Flights:
         starts = len(servers) if conf.rotate else 1
         self._orders = [servers[at:] + servers[:at] for at in range(starts)] or [()]
         self._patience = conf.timeout * conf.attempts
-        self._names = {server: str(server) for server in servers}
         self._sick = {server: end for server, end in self._sick.items() if server in servers}
+        for server in servers:
+            name = self._names[server] = str(server)
+            self._counts.upstream_queries.setdefault(name, 0)
+            self._counts.upstream_errors.setdefault(name, 0)
 
     def get(self, key: Hashable) -> Flight | None:
         """Return the flight of a question equal to one with this key."""
         return self._flying.get(key)
 
-    def join(self, flight: Flight, query: Query, client: Client) -> bool:
-        """Let one more client wait; False if too many do."""
+    def board(self, key: Hashable, query: Query, client: Client, now: float) -> Remark | None:
+        """Let a client wait for the answer to a question, and ask it if nobody has.
+
+        A remark says why she need not wait.
+        """
+        flight = self._flying.get(key)
+        if flight is None:
+            return self._start(key, query, client, now)
         if len(flight.waiting) >= MOST_WAITING:
-            return False
+            return TOO_MANY
         self._counts.coalesced += 1
         flight.waiting.append((query, client))
-        return True
+        return None
 
-    def start(self, key: Hashable, query: Query, client: Client, now: float) -> Remark | None:
-        """Send a question on its way; a remark says why not, and nobody waits then."""
-        order = self._order(now)
-        if not order:
-            return NO_SERVER
+    def _start(self, key: Hashable, query: Query, client: Client, now: float) -> Remark | None:
         if len(self._flying) >= MOST_FLIGHTS:
             return TOO_MANY
         flight = Flight(key, query, client, now)
-        flight.order = order
-        flight.deadline = now + self._patience
+        flight.order = self._order(now)
+        if not flight.order:
+            return NO_SERVER
         if not self._ask_next(flight, now):
             self._counts.upstream_failures += 1
             return UNREACHABLE
@@ -192,39 +197,34 @@ class Flights:
 
     def _ask_next(self, flight: Flight, now: float) -> bool:
         """Ask the next server that has not failed this question; False without one."""
-        order = flight.order
-        for _ in order:
-            server = order[len(flight.asked) % len(order)]
-            flight.asked.append(server)
-            if server not in flight.failed and self._ask(flight, server, tcp=flight.tcp):
-                wait = FIRST_WAIT * 2.0 ** ((len(flight.asked) - 1) // len(order))
-                self._alarms.cancel(flight.alarm, flight)
-                flight.alarm = self._alarms.set(min(now + wait, flight.deadline), flight)
+        order, first = flight.order, flight.turn
+        for turn in range(first, first + len(order)):
+            server = order[turn % len(order)]
+            if server not in flight.failed and self._ask(flight, server):
+                flight.turn = turn + 1
+                end = now + FIRST_WAIT * (1 << turn // len(order))
+                flight.alarm = self._alarms.set(min(end, flight.begun + self._patience), flight)
                 return True
             self._fail(flight, server, now)
         return False
 
-    def _ask(self, flight: Flight, server: Server, *, tcp: bool) -> bool:
-        ticket = self._upstream.ask(server, flight.query.packet, flight, tcp=tcp)
+    def _ask(self, flight: Flight, server: Server) -> bool:
+        ticket = self._upstream.ask(server, flight.query.packet, flight, tcp=flight.tcp)
         if ticket is None:
             return False
         flight.tickets.append(ticket)
-        asked = self._counts.upstream_queries
-        name = self._names.get(server) or str(server)
-        asked[name] = asked.get(name, 0) + 1
+        self._counts.upstream_queries[self._names[server]] += 1
         return True
 
     def _fail(self, flight: Flight, server: Server, now: float) -> None:
         """Keep in mind that a server has failed a question."""
         if server not in flight.failed:
-            flight.failed.append(server)
+            flight.failed += (server,)
             self._blame(server, now)
 
     def _blame(self, server: Server, now: float) -> None:
         self._sick[server] = now + PENANCE
-        name = str(server)
-        errors = self._counts.upstream_errors
-        errors[name] = errors.get(name, 0) + 1
+        self._counts.upstream_errors[self._names[server]] += 1
 
     # --- what comes back ------------------------------------------------------------------------
 
@@ -246,10 +246,15 @@ class Flights:
             flight.refusal = response
             self._hand_on(flight, server, now)
         else:
-            if len(flight.asked) > 1:
-                for silent in set(flight.asked[: flight.asked.index(server)]) - set(flight.failed):
-                    self._blame(silent, now)
+            if flight.turn > 1:
+                self._blame_silent(flight, server, now)
             self._land(flight, response, SILENCE, now)
+
+    def _blame_silent(self, flight: Flight, server: Server, now: float) -> None:
+        """Blame those that were asked before the server that answered, and said nothing."""
+        for earlier in flight.order[: flight.order.index(server)]:
+            if earlier not in flight.failed:
+                self._blame(earlier, now)
 
     def unreachable(self, flight: Flight, server: Server, now: float) -> None:
         """Take that a server cannot be reached, or has broken off."""
@@ -258,6 +263,7 @@ class Flights:
 
     def _hand_on(self, flight: Flight, server: Server, now: float) -> None:
         self._fail(flight, server, now)
+        self._alarms.cancel(flight.alarm, flight)
         if not self._ask_next(flight, now):
             self._land(flight, flight.refusal, UNREACHABLE, now)
 
@@ -273,7 +279,7 @@ class Flights:
         elif not flight.tcp:
             flight.tcp = True
             flight.refusal = response
-            if not self._ask(flight, server, tcp=True):
+            if not self._ask(flight, server):
                 self._hand_on(flight, server, now)
 
     # --- time and end ---------------------------------------------------------------------------
@@ -285,7 +291,7 @@ class Flights:
     def tick(self, now: float) -> None:
         """Ask the next server for whoever has waited long enough, or give up."""
         for flight in self._alarms.ring(now):
-            if now > flight.deadline - _INSTANT or not self._ask_next(flight, now):
+            if now > flight.begun + self._patience - _INSTANT or not self._ask_next(flight, now):
                 self._land(flight, flight.refusal, SILENCE, now)
 
     def _land(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:

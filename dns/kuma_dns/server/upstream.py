@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from kuma_dns.server.upstream_tcp import TcpQuestion
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kuma_dns.resolve.servers import Server
     from kuma_dns.server.loop import Loop
 
-MOST_USES: Final = 32
+MOST_USES: Final = 64
 """Questions that one socket is used for."""
 LONGEST_USE: Final = 1.0
 """Seconds for which a socket takes new questions."""
@@ -50,19 +50,10 @@ _BULK: Final = 2048
 """Bytes of randomness fetched at once."""
 
 
-class Idents:
-    """Random ids of messages, fetched from the kernel many at a time."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._bulk: list[bytes] = []
-
-    def draw(self) -> bytes:
-        """Return the next id: two bytes."""
-        if not self._bulk:
-            bytes_ = os.urandom(_BULK)
-            self._bulk = [bytes_[at : at + 2] for at in range(0, _BULK, 2)]
-        return self._bulk.pop()
+def random_idents() -> list[bytes]:
+    """Return many random ids of messages, two bytes each, from the kernel."""
+    bulk = os.urandom(_BULK)
+    return [bulk[at : at + 2] for at in range(0, _BULK, 2)]
 
 
 class UdpQuestions:
@@ -152,7 +143,7 @@ class UpstreamSockets:
         """Begin without sockets; ``attach`` says whom to tell."""
         self.loop = loop
         self.counts = counts
-        self.idents = Idents()
+        self._idents = random_idents()
         self._open: dict[Server, UdpQuestions] = {}
         self._unsent: list[UdpQuestions] = []
 
@@ -162,37 +153,37 @@ class UpstreamSockets:
 
     def ask(
         self, server: Server, packet: bytes, flight: Flight, *, tcp: bool
-    ) -> tuple[UdpQuestions, bytes] | TcpQuestion | None:
+    ) -> tuple[UdpQuestions | TcpQuestion, bytes] | None:
         """Send a query at the end of this turn; None: there is no way to that server."""
-        ident = self.idents.draw()
-        question = ident + packet[2:]
         try:
             if tcp:
-                return TcpQuestion(self, server, question, flight)
+                return TcpQuestion(self, server, self._ident() + packet[2:], flight), b""
             sock = self._open.get(server)
             if sock is None or not sock.left:
                 sock = self._open[server] = UdpQuestions(self, server)
         except OSError:
             return None
+        ident = self._ident()
         while ident in sock.waiting:
-            ident = self.idents.draw()
-            question = ident + packet[2:]
+            ident = self._ident()
         sock.left -= 1
         sock.waiting[ident] = flight
         if not sock.unsent:
             if not self._unsent:
                 self.loop.at_turn_end(self._send)
             self._unsent.append(sock)
-        sock.unsent.append(question)
+        sock.unsent.append(ident + packet[2:])
         return sock, ident
+
+    def _ident(self) -> bytes:
+        if not self._idents:
+            self._idents = random_idents()
+        return self._idents.pop()
 
     def forget(self, ticket: object) -> None:
         """Wait no longer for the answer to a question."""
-        if isinstance(ticket, TcpQuestion):
-            ticket.forget()
-        elif isinstance(ticket, tuple):
-            sock, ident = ticket
-            sock.forget(ident)
+        sock, ident = cast("tuple[UdpQuestions | TcpQuestion, bytes]", ticket)
+        sock.forget(ident)
 
     def close(self) -> None:
         """Close what is open for new questions; the rest closes with its flights."""

@@ -45,7 +45,7 @@ class TcpQuestion:
         home.loop.on_writable(self._socket.fileno(), self._on_writable)
         home.loop.on_readable(self._socket.fileno(), self._on_readable)
 
-    def forget(self) -> None:
+    def forget(self, _: bytes = b"") -> None:
         """Close the connection."""
         if self._socket.fileno() >= 0:
             self._home.loop.forget(self._socket.fileno())
