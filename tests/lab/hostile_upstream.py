@@ -1,0 +1,305 @@
+"""A name server that does to each question what the question's name says.
+
+``is-silent.example`` gets no answer, ``has-the-wrong-id.example`` one with the wrong id: the words
+of the first label are those of a row of ``tests/dns/test_hostile_upstream.py``.  It answers at as
+many addresses as it is told.  At ``SECOND`` it is an honest server that answers everything.
+
+Three addresses tell who was believed: ``RIGHT`` is what this server says when it answers as it
+should, ``SECONDS`` is the honest one's, and ``LIE`` is in every answer that must not be believed.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from functools import partial
+from struct import pack, unpack
+from typing import TYPE_CHECKING
+
+from kuma_dns.wire.message import AAAA, CNAME, HEADER, IN, A
+from kuma_net.record import Record
+from lab.host import fork_here
+from lab.messages import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+RIGHT, SECONDS, LIE = "203.0.113.1", "203.0.113.2", "203.0.113.66"
+SECOND = "127.0.2.1"
+PORT = 53
+LONGEST_DATAGRAM = 65507
+LONG, LONGEST = 4096, 65535
+_RESPONSE = 0x8180
+_CUT = 0x8380
+_POINTER = b"\xc0\x0c"
+
+
+class Deed(Record):
+    """What is done: datagrams sent back, and bytes written to a connection.
+
+    ``elsewhere``: the datagrams come from another port (of the same host).  ``stays``: the
+    connection is left open.
+    """
+
+    datagrams: Sequence[bytes] = ()
+    stream: bytes = b""
+    elsewhere: bool = False
+    stays: bool = False
+
+
+def question_of(query: bytes) -> bytes:
+    """Return the question of a query."""
+    return query[HEADER : query.index(0, HEADER) + 5]
+
+
+def record(address: str, owner: bytes = _POINTER, ttl: int = 60) -> bytes:
+    """Return an A record."""
+    return owner + pack("!HHIH", A, IN, ttl, 4) + socket.inet_aton(address)
+
+
+def alias(owner: bytes, target: bytes) -> bytes:
+    """Return a CNAME record."""
+    return owner + pack("!HHIH", CNAME, IN, 60, len(target)) + target
+
+
+def answer(
+    query: bytes,
+    records: bytes,
+    counts: tuple[int, int, int, int] = (1, 1, 0, 0),
+    flags: int = _RESPONSE,
+) -> bytes:
+    """Return a response to a query."""
+    return query[:2] + pack("!5H", flags, *counts) + question_of(query) + records
+
+
+def right(query: bytes) -> bytes:
+    """Return the answer that this server should give."""
+    return answer(query, record(RIGHT))
+
+
+def lie(query: bytes) -> bytes:
+    """Return a well-formed answer that nobody should get."""
+    return answer(query, record(LIE))
+
+
+def error(query: bytes, code: int) -> bytes:
+    """Return an answer with nothing but a response code."""
+    return answer(query, b"", (1, 0, 0, 0), _RESPONSE | code)
+
+
+def cut(query: bytes) -> bytes:
+    """Return the part of an answer that fits."""
+    return answer(query, record(RIGHT), flags=_CUT)
+
+
+def other_id(packet: bytes) -> bytes:
+    """Return a message with another id."""
+    return bytes((packet[0] ^ 1, packet[1])) + packet[2:]
+
+
+def other_question(query: bytes, question: bytes) -> bytes:
+    """Return the lie as the answer to another question."""
+    packet = lie(query)
+    return packet[:HEADER] + question + packet[HEADER + len(question_of(query)) :]
+
+
+def long_answer(query: bytes, size: int) -> bytes:
+    """Return an answer of so many bytes at most: addresses 10.x.x.x."""
+    count = (size - HEADER - len(question_of(query))) // len(record(RIGHT))
+    records = [record(f"10.0.{n >> 8}.{n & 255}") for n in range(count)]
+    return answer(query, b"".join(records), (1, count, 0, 0))
+
+
+def framed(packet: bytes, lies: int = 0) -> bytes:
+    """Return a message with its length before it, and how much that is wrong."""
+    return pack("!H", len(packet) + lies) + packet
+
+
+def _both(make: Callable[[bytes], bytes]) -> Callable[[bytes], Deed]:
+    return lambda query: Deed((make(query),), framed(make(query)))
+
+
+def _over_tcp(stream: Callable[[bytes], bytes], *, stays: bool = False) -> Callable[[bytes], Deed]:
+    return lambda query: Deed((cut(query),), stream(query), stays=stays)
+
+
+def _elsewhere(query: bytes) -> Deed:
+    return Deed((lie(query),), elsewhere=True, stays=True)
+
+
+def _twisted(query: bytes) -> bytes:
+    """Return an alias whose name is a pointer to itself."""
+    here = HEADER + len(question_of(query)) + len(alias(_POINTER, b""))
+    return answer(query, alias(_POINTER, pack("!H", 0xC000 | here)))
+
+
+def _turning(query: bytes) -> bytes:
+    """Return two aliases that lead to each other."""
+    other = name_of("round.example")
+    return answer(query, alias(_POINTER, other) + alias(other, _POINTER), (1, 2, 0, 0))
+
+
+def _laden(query: bytes) -> bytes:
+    """Return the right answer and, besides, somebody else's address."""
+    victim = record(LIE, name_of("victim.example"), 86400)
+    return answer(query, record(RIGHT) + victim, (1, 1, 0, 1))
+
+
+def _many_questions(query: bytes) -> bytes:
+    return answer(query, question_of(query) + record(LIE), (2, 1, 0, 0))
+
+
+def _with(query: bytes, kind: int = A, klass: int = IN) -> bytes:
+    name = question_of(query)[:-4]
+    return other_question(query, name + pack("!HH", kind, klass))
+
+
+DEEDS: Mapping[str, Callable[[bytes], Deed]] = {
+    "answers": _both(right),
+    "is silent": lambda _: Deed(stays=True),
+    "sends rubbish": _both(lambda _: b"\xff" * 64),
+    "sends rubbish with the right id": _both(lambda query: query[:2] + b"\xff" * 64),
+    "sends the query back": _both(lambda query: query),
+    "sends half a header": _both(lambda query: query[:6]),
+    "sends a bare header": _both(lambda query: query[:2] + pack("!5H", _RESPONSE, 0, 0, 0, 0)),
+    "sends a bare header that says SERVFAIL": _both(
+        lambda query: query[:2] + pack("!5H", _RESPONSE | 2, 0, 0, 0, 0)
+    ),
+    "has the wrong id": _both(lambda query: other_id(lie(query))),
+    "answers another name": _both(
+        lambda query: other_question(query, name_of("another.example") + question_of(query)[-4:])
+    ),
+    "answers another type": _both(lambda query: _with(query, kind=AAAA)),
+    "answers another class": _both(lambda query: _with(query, klass=3)),
+    "answers two questions": _both(_many_questions),
+    "answers from another port": _elsewhere,
+    "lies with the wrong id and then answers": lambda query: Deed(
+        (other_id(lie(query)), right(query)), framed(right(query))
+    ),
+    "answers and then lies": lambda query: Deed(
+        (right(query), lie(query)), framed(right(query)) + framed(lie(query))
+    ),
+    "says SERVFAIL": _both(lambda query: error(query, 2)),
+    "says REFUSED": _both(lambda query: error(query, 5)),
+    "says FORMERR": _both(lambda query: error(query, 1)),
+    "says NOTIMP": _both(lambda query: error(query, 4)),
+    "counts 65535 records": _both(lambda query: answer(query, record(LIE), (1, 65535, 0, 0))),
+    "counts 65535 records of each kind": _both(
+        lambda query: answer(query, record(LIE), (1, 65535, 65535, 65535))
+    ),
+    "ends within a record": _both(lambda query: lie(query)[:-2]),
+    "has a name that points to itself": _both(
+        lambda query: answer(
+            query, record(LIE, pack("!H", 0xC000 | HEADER + len(question_of(query))))
+        )
+    ),
+    "has a name that points forward": _both(lambda query: answer(query, record(LIE, b"\xff\xff"))),
+    "has an alias that points to itself": _both(_twisted),
+    "has aliases in a ring": _both(_turning),
+    "brings a stranger's address along": _both(_laden),
+    "gives a time of 2^31 seconds": _both(lambda query: answer(query, record(RIGHT, ttl=1 << 31))),
+    "gives a time of 2^32-1 seconds": _both(
+        lambda query: answer(query, record(RIGHT, ttl=0xFFFFFFFF))
+    ),
+    "sends 64 KB": lambda query: Deed(
+        (long_answer(query, LONGEST_DATAGRAM),), framed(long_answer(query, LONGEST))
+    ),
+    "cuts, and answers over TCP": _over_tcp(lambda query: framed(right(query))),
+    "cuts, and sends 64 KB over TCP": _over_tcp(lambda query: framed(long_answer(query, LONGEST))),
+    "cuts over TCP as well": _over_tcp(lambda query: framed(cut(query))),
+    "cuts, and closes over TCP": _over_tcp(lambda _: b""),
+    "cuts, and closes within the length": _over_tcp(lambda _: b"\0"),
+    "cuts, and closes halfway": _over_tcp(lambda query: framed(lie(query))[:-3]),
+    "cuts, and is silent over TCP": _over_tcp(lambda _: b"", stays=True),
+    "cuts, and announces more than it sends": _over_tcp(
+        lambda query: framed(lie(query), 1000), stays=True
+    ),
+    "cuts, and announces less than it sends": _over_tcp(lambda query: framed(lie(query), -2)),
+    "cuts, and announces nothing": _over_tcp(lambda _: bytes(2), stays=True),
+    "cuts, and sends rubbish over TCP": _over_tcp(lambda _: b"\xff" * 2000, stays=True),
+    "cuts, and has the wrong id over TCP": _over_tcp(
+        lambda query: framed(other_id(lie(query))), stays=True
+    ),
+    "cuts, and answers another name over TCP": _over_tcp(
+        lambda query: framed(
+            other_question(query, name_of("another.example") + question_of(query)[-4:])
+        )
+    ),
+}
+"""What a server may do, in words, and how."""
+
+
+def label_of(deed: str) -> str:
+    """Return the label of a name that asks for a deed."""
+    return "".join(letter if letter.isalnum() else "-" for letter in deed.lower())
+
+
+_BY_LABEL = {label_of(words): do for words, do in DEEDS.items()}
+
+
+def deed_for(query: bytes, address: str) -> Deed:
+    """Return what is done when a query comes to one of our addresses."""
+    if address == SECOND:
+        return _both(lambda asked: answer(asked, record(SECONDS)))(query)
+    size = query[HEADER]
+    label = query[HEADER + 1 : HEADER + 1 + size].decode("ascii", "replace").lower()
+    return _BY_LABEL.get(label, _both(right))(query)
+
+
+def serve_hostile(addresses: Sequence[str], port: int = PORT) -> int:
+    """Answer at some addresses, UDP and TCP, in a child; return its pid."""
+    sockets = []
+    for address in addresses:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            one = socket.socket(socket.AF_INET, kind)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((address, port))
+            if kind == socket.SOCK_STREAM:
+                one.listen(64)
+            sockets.append(one)
+    pid = fork_here(partial(_serve, sockets))
+    for one in sockets:
+        one.close()
+    return pid
+
+
+def _serve(sockets: list[socket.socket]) -> None:
+    """Answer for ever; connections that stay open are kept so that they do."""
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    kept: list[socket.socket] = []
+    with selectors.DefaultSelector() as ready:
+        for one in sockets:
+            ready.register(one, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                asked = key.fileobj
+                assert isinstance(asked, socket.socket)
+                try:
+                    if asked.type == socket.SOCK_DGRAM:
+                        _answer_datagram(asked, other)
+                    else:
+                        kept += _answer_connection(asked)
+                except OSError:
+                    continue  # the peer went away; the next one may not
+
+
+def _answer_datagram(one: socket.socket, other: socket.socket) -> None:
+    query, peer = one.recvfrom(LONG)
+    deed = deed_for(query, one.getsockname()[0])
+    for packet in deed.datagrams:
+        (other if deed.elsewhere else one).sendto(packet, peer)
+
+
+def _answer_connection(one: socket.socket) -> list[socket.socket]:
+    """Answer one query of a connection; return it if it stays open."""
+    connection, _ = one.accept()
+    connection.settimeout(2)
+    head = connection.recv(2, socket.MSG_WAITALL)
+    if len(head) == 2:
+        query = connection.recv(unpack("!H", head)[0], socket.MSG_WAITALL)
+        deed = deed_for(query, one.getsockname()[0])
+        connection.sendall(deed.stream)
+        if deed.stays:
+            return [connection]
+    connection.close()
+    return []
