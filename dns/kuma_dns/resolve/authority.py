@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuma_dns.names.table import COLLIDES, KNOWN, REVERSE
-from kuma_dns.resolve.answer import NEVER, WHILE_TABLE, Answer
+from kuma_dns.resolve.answer import BRIEFLY, NEVER, WHILE_TABLE, Answer
 from kuma_dns.wire.message import (
     AAAA,
     ANY,
@@ -61,6 +61,7 @@ class Authority:
         self.table = table
         self.search = search
         self._turn = 0
+        self._none = {zone: soa(zone, table.ttl, table.serial) for zone in zones.keys}
 
     def answer(self, query: Query, *, tcp: bool = False) -> Answer | None:
         """Return the answer, or None if upstream must be asked."""
@@ -76,7 +77,7 @@ class Authority:
         if zone is None:
             if entry is not None:
                 return self._outside(query, entry, limit)
-            return Answer(reply(query, NXDOMAIN, limit=limit)) if self.is_expanded(name) else None
+            return self._denied(query, NOTHING, limit) if self.is_expanded(name) else None
         return self._inside(query, entry, zone, limit)
 
     def is_expanded(self, name: bytes) -> bool:
@@ -100,15 +101,20 @@ class Authority:
         return self._given(query, self._records(query, entry), NOTHING, limit)
 
     def _inside(self, query: Query, entry: Entry | None, zone: bytes, limit: int) -> Answer:
-        table = self.table
-        if query.name == zone and query.qtype in {SOA, ANY}:
-            return Answer(reply(query, answer=soa(zone, table.ttl, table.serial), limit=limit))
-        if entry is None and query.name != zone:
-            none = soa(zone, table.ttl, table.serial)
-            return Answer(reply(query, NXDOMAIN, authority=none, limit=limit))
+        none = self._none[zone]
+        if query.name == zone:
+            if query.qtype in {SOA, ANY}:
+                return Answer(reply(query, answer=none, limit=limit))
+        elif entry is None:
+            return self._denied(query, none, limit)
         found = NOTHING if entry is None else self._records(query, entry)
-        none = NOTHING if found.count else soa(zone, table.ttl, table.serial)
-        return self._given(query, found, none, limit)
+        return self._given(query, found, NOTHING if found.count else none, limit)
+
+    @staticmethod
+    def _denied(query: Query, authority: Part, limit: int) -> Answer:
+        """Say that there is no such name; there are too many of these to keep them for long."""
+        packet = reply(query, NXDOMAIN, authority=authority, limit=limit)
+        return Answer(packet, NEVER if query.options else BRIEFLY)
 
     def _records(self, query: Query, entry: Entry) -> Part:
         """Return the records of the type asked for; of ANY one set only (RFC 8482)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from kuma_dns.counts import LOCAL
+from kuma_dns.counts import CACHE, LOCAL
 from kuma_dns.names.table import Table, block_of
 from kuma_dns.resolve.answer import Answer
 from kuma_dns.resolve.authority import Authority, refuse
@@ -77,7 +77,7 @@ class Resolver:
     def _use(self, authority: Authority) -> None:
         self.authority = authority
         self.quick = Quick(authority.table, self.memo)
-        self.memo.clear(authority.table.names)
+        self.memo.clear()
         self.forward.use_authority(authority)
 
     def receive(self, packet: bytes, client: Client, now: float) -> Answer | None:
@@ -100,9 +100,14 @@ class Resolver:
             answer = refuse(query, EDNS_SIZE)
             if answer is None and self.zones.of(query.name) is not None:
                 return self._hold(query, client, now)
+        source = LOCAL
         if answer is None:
-            return self.forward.answer(query, client, now)
-        self.counts.answered(query.qtype, LOCAL, answer.packet[3] & 15)
+            source = CACHE
+            answer = self.forward.answer(query, client, now)
+        else:
+            self.counts.answered(query.qtype, LOCAL, answer.packet[3] & 15)
+        if answer is not None and answer.keep and not client.tcp:
+            self.memo.take(query, answer, source, now)
         return answer
 
     def _hold(self, query: Query, client: Client, now: float) -> Answer | None:

@@ -89,7 +89,7 @@ class UdpListener:
             if told is None:
                 missed += 1
                 told = quick(query, keep=keep) or self._resolve(slot, packets[start:end], now)
-                keep = memo.is_roomy
+                keep = memo.has_room
                 if told is None:
                     unanswered.append(slot)
                     continue
@@ -111,7 +111,6 @@ class UdpListener:
         if len(answer.packet) > ROOM:
             client.send(answer.packet)
             return None
-        resolver.memo.take(packet, answer, now)
         return answer.packet[2:] + _COUNTED
 
     def send(self, packet: bytes, peer: Peer, since: float) -> None:
