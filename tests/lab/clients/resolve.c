@@ -1,10 +1,12 @@
 /* Resolves names as programs do, by the C library it is linked with (glibc or musl).
  *
- *     resolve addresses|ipv4|ipv6 NAME    getaddrinfo(3)
- *     resolve old4|old6 NAME              gethostbyname2(3)
- *     resolve name ADDRESS                getnameinfo(3)
+ *     resolve {WHAT SUBJECT}...
  *
- * Prints the addresses or the name, or "no such name", "no data", "failure".
+ *     addresses|ipv4|ipv6 NAME    getaddrinfo(3)
+ *     old|old4|old6 NAME          gethostbyname2(3)
+ *     name ADDRESS                getnameinfo(3)
+ *
+ * Prints a line for each: the addresses or the name, "no such name", "no data" or "failure".
  */
 #define _GNU_SOURCE /* EAI_NODATA */
 #include <arpa/inet.h>
@@ -55,16 +57,25 @@ static int addresses(const char *name, int family)
     return tell("");
 }
 
-static int addresses_the_old_way(const char *name, int family)
+/* Print the addresses of a family; return 0, or what h_errno says. */
+static int old_way(const char *name, int family)
 {
     struct hostent *found = gethostbyname2(name, family);
-    if (!found && h_errno == HOST_NOT_FOUND)
-        return tell("no such name");
     if (!found)
-        return tell(h_errno == NO_DATA ? "no data" : "failure");
+        return h_errno;
     for (char **address = found->h_addr_list; *address; address++)
         print_address(family, *address);
-    return tell("");
+    return 0;
+}
+
+static int addresses_the_old_way(const char *name, int one, int other)
+{
+    int error = old_way(name, one);
+    if (other != one && !old_way(name, other))
+        error = 0;
+    if (error == HOST_NOT_FOUND)
+        return tell("no such name");
+    return tell(error == NO_DATA ? "no data" : error ? "failure" : "");
 }
 
 static int name_of(const char *address)
@@ -87,11 +98,8 @@ static int name_of(const char *address)
     return error ? tell_error(error) : tell(name);
 }
 
-int main(int count, char **words)
+static int resolve(const char *what, const char *subject)
 {
-    if (count != 3)
-        return 2;
-    const char *what = words[1], *subject = words[2];
     if (!strcmp(what, "addresses"))
         return addresses(subject, AF_UNSPEC);
     if (!strcmp(what, "ipv4"))
@@ -99,8 +107,18 @@ int main(int count, char **words)
     if (!strcmp(what, "ipv6"))
         return addresses(subject, AF_INET6);
     if (!strcmp(what, "old4"))
-        return addresses_the_old_way(subject, AF_INET);
+        return addresses_the_old_way(subject, AF_INET, AF_INET);
     if (!strcmp(what, "old6"))
-        return addresses_the_old_way(subject, AF_INET6);
+        return addresses_the_old_way(subject, AF_INET6, AF_INET6);
+    if (!strcmp(what, "old"))
+        return addresses_the_old_way(subject, AF_INET, AF_INET6);
     return strcmp(what, "name") ? 2 : name_of(subject);
+}
+
+int main(int count, char **words)
+{
+    int failed = 0;
+    for (int i = 1; i + 1 < count; i += 2)
+        failed |= resolve(words[i], words[i + 1]);
+    return failed;
 }

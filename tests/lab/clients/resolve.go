@@ -12,7 +12,12 @@ import (
 var networks = map[string]string{"addresses": "ip", "ipv4": "ip4", "ipv6": "ip6"}
 
 func main() {
-	what, subject := os.Args[1], os.Args[2]
+	for words := os.Args[1:]; len(words) > 1; words = words[2:] {
+		resolve(words[0], words[1])
+	}
+}
+
+func resolve(what, subject string) {
 	resolver := &net.Resolver{PreferGo: true}
 	if what == "name" {
 		tell(resolver.LookupAddr(context.Background(), subject))

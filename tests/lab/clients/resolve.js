@@ -17,8 +17,17 @@ const asked = {
 };
 const words = { ENOTFOUND: "no such name", ENODATA: "no data" };
 
-const [what, subject] = process.argv.slice(2);
-asked[what](subject).then(
-  (found) => console.log(found.join(" ") || "no data"),
-  (error) => console.log(words[error.code] ?? `failure: ${error.code}`),
-);
+async function resolve(what, subject) {
+  try {
+    return (await asked[what](subject)).join(" ") || "no data";
+  } catch (error) {
+    return words[error.code] ?? `failure: ${error.code}`;
+  }
+}
+
+async function main() {
+  const [, , ...rest] = process.argv;
+  while (rest.length > 1) console.log(await resolve(rest.shift(), rest.shift()));
+}
+
+main();

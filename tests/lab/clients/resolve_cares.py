@@ -13,7 +13,13 @@ FAMILIES = {"addresses": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socke
 WORDS = {errno.ARES_ENOTFOUND: "no such name", errno.ARES_ENODATA: "no data"}
 
 
-def main(what: str, subject: str) -> None:
+def main(words: list[str]) -> None:
+    """Ask and print, two words after two words."""
+    for what, subject in zip(words[::2], words[1::2], strict=True):
+        resolve(what, subject)
+
+
+def resolve(what: str, subject: str) -> None:
     """Ask and print."""
     channel = pycares.Channel(flags=int(os.environ.get("C_ARES_FLAGS", "0")))
     if what == "name":
@@ -43,4 +49,4 @@ def tell_addresses(result: pycares.AddrInfoResult | None, error: int | None) -> 
         print(*(node.addr[0].decode() for node in result.nodes))
 
 
-main(*sys.argv[1:])
+main(sys.argv[1:])

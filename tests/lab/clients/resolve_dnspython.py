@@ -10,7 +10,13 @@ from dns.resolver import NXDOMAIN, Resolver
 TYPES = {"addresses": ("A", "AAAA"), "ipv4": ("A",), "ipv6": ("AAAA",)}
 
 
-def main(what: str, subject: str) -> None:
+def main(words: list[str]) -> None:
+    """Ask and print, two words after two words."""
+    for what, subject in zip(words[::2], words[1::2], strict=True):
+        tell(what, subject)
+
+
+def tell(what: str, subject: str) -> None:
     """Ask and print."""
     try:
         print(*ask(what, subject) or ("no data",))
@@ -32,4 +38,4 @@ def ask(what: str, subject: str) -> list[str]:
     return [one.address for answer in answers for one in answer.rrset or ()]
 
 
-main(*sys.argv[1:])
+main(sys.argv[1:])
