@@ -71,6 +71,8 @@ _CONTROL: Final = 64
 _HEADER: Final = 64
 _IP_PKTINFO: Final = 8
 """<bits/in.h>; the module ``socket`` has no name for it."""
+_TRUNCATED: Final = int(MSG_TRUNC)
+"""A plain number: arithmetic with the members of an enumeration takes a microsecond."""
 _ANY: Final = ("0.0.0.0", "::")  # noqa: S104 - to recognise it, not to bind to it
 _NAME_LENGTH, _CONTROL_LENGTH, _FLAGS, _LENGTH = 2, 10, 12, 14
 """Places in a header, in words of four bytes."""
@@ -169,7 +171,7 @@ class Datagrams:
 
     def is_cut(self, slot: int) -> bool:
         """Whether the packet in a slot had more bytes than there is room for."""
-        return bool(self.words[slot * (_HEADER // 4) + _FLAGS] & MSG_TRUNC)
+        return bool(self.words[slot * (_HEADER // 4) + _FLAGS] & _TRUNCATED)
 
     def put(self, slot: int, packet: bytes, peer: Peer) -> None:
         """Fill a slot with a packet for somebody."""
