@@ -77,7 +77,9 @@ class Cache:
     def put(self, key: Hashable, response: Response, now: float) -> None:
         """Keep a response for as long as it says itself."""
         if self._size and response.life:
-            kept = Kept(response, now, now + response.life)
+            # What Kept(...) does, without the Python function around it: this is done for each
+            # answer of an upstream server.
+            kept = tuple.__new__(Kept, (response, now, now + response.life, 0.0))
             if key in self._proven:
                 self._proven[key] = kept
             else:
