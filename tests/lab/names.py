@@ -47,7 +47,7 @@ class Zone:
     def __init__(self, text: str) -> None:
         """Read the text."""
         self._records: dict[str, list[RR]] = {}
-        for record in RR.fromZone(text):
+        for record in RR.fromZone(text, ttl=60):
             self._records.setdefault(str(record.rname).lower(), []).append(record)
 
     def answer(self, packet: bytes, *, tcp: bool) -> bytes:
