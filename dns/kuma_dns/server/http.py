@@ -34,6 +34,8 @@ PATIENCE: Final = 5.0
 """Seconds until a request must be there, and within which each piece of an answer is taken."""
 LINGER: Final = 1.0
 """Seconds to wait for the client to close after us."""
+_READ: Final = 4096
+"""Bytes of a request that are taken in one turn: h11 bounds what it keeps, not what it is given."""
 _PIECE: Final = 65536
 _METHODS: Final = (b"GET", b"HEAD")
 _REASONS: Final = {
@@ -141,7 +143,7 @@ class _Connection:
 
     def _read(self) -> None:
         try:
-            received = self._socket.recv(_PIECE)
+            received = self._socket.recv(_READ)
         except BlockingIOError:
             return
         except OSError:

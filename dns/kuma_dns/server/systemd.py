@@ -25,7 +25,6 @@ FIRST: Final = 3
 """SD_LISTEN_FDS_START."""
 HTTP: Final = "http"
 _VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
-_SOL_SOCKET_WORDS: Final = {socket.SOCK_DGRAM: "UDP", socket.SOCK_STREAM: "TCP"}
 
 
 class Inherited(Record):
@@ -54,36 +53,34 @@ def inherited(environ: MutableMapping[str, str], *, first: int = FIRST) -> Inher
     wrong = []
     for number, name in zip(range(first, first + count), names, strict=False):
         try:
-            one = _adopted(number)
-        except _Unusable as problem:
-            wrong.append(f"systemd's descriptor {number} ({name or 'without a name'}) {problem}")
-            continue
-        kind = "udp" if one.type == socket.SOCK_DGRAM else "tcp"
-        found[HTTP if name == HTTP and kind == "tcp" else kind].append(one)
+            one = socket.socket(fileno=number)
+        except OSError as problem:
+            why = f"is no socket: {problem.strerror}"
+        else:
+            why = _why_not(one)
+            kind = "udp" if one.type == socket.SOCK_DGRAM else "tcp"
+            found[HTTP if name == HTTP and kind == "tcp" else kind].append(one)
+        if why:
+            wrong.append(f"systemd's descriptor {number} ({name or 'without a name'}) {why}")
     if wrong:
+        for one in (one for some in found.values() for one in some):
+            one.close()
         raise HostError("\n".join(wrong))
     return Inherited(*[tuple(found[kind]) for kind in ("udp", "tcp", "http")])
 
 
-class _Unusable(Exception):
-    """Why a descriptor cannot be served."""
-
-
-def _adopted(number: int) -> socket.socket:
-    try:
-        one = socket.socket(fileno=number)
-    except OSError as problem:
-        raise _Unusable(f"is no socket: {problem.strerror}") from None
+def _why_not(one: socket.socket) -> str:
+    """Make a socket ready for use; return why it cannot be used, if so."""
     if one.family not in {socket.AF_INET, socket.AF_INET6}:
-        raise _Unusable("is a socket of another family than IPv4 and IPv6")
-    if one.type not in _SOL_SOCKET_WORDS:
-        raise _Unusable("is a socket for neither UDP nor TCP")
+        return "is a socket of another family than IPv4 and IPv6"
+    if one.type not in {socket.SOCK_DGRAM, socket.SOCK_STREAM}:
+        return "is a socket for neither UDP nor TCP"
     listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if one.type == socket.SOCK_STREAM and not listens:
-        raise _Unusable("is a TCP socket that does not listen; leave out Accept=yes")
+        return "is a TCP socket that does not listen; leave out Accept=yes"
     one.setblocking(False)  # noqa: FBT003 - the library's signature
-    os.set_inheritable(number, False)  # noqa: FBT003 - the library's signature
-    return one
+    one.set_inheritable(False)
+    return ""
 
 
 class Notifier:
