@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from kuma_dns.wire.response import Response
 
+LONGEST_KEPT: Final = 4096
+"""Bytes of an answer; few are longer, and a cache full of those of 64 KB would take 640 MB."""
 _LEAST_NEW: Final = 4
 """The part of the room that belongs to new ones, as a divisor."""
 _SLICES: Final = 64
@@ -75,8 +77,8 @@ class Cache:
         return self._proven.get(key) or self._new.get(key)
 
     def put(self, key: Hashable, response: Response, now: float) -> None:
-        """Keep a response for as long as it says itself."""
-        if self._size and response.life:
+        """Keep a response for as long as it says itself, unless it is too long."""
+        if self._size and response.life and len(response.packet) <= LONGEST_KEPT:
             # What Kept(...) does, without the Python function around it: this is done for each
             # answer of an upstream server.
             kept = tuple.__new__(Kept, (response, now, now + response.life, 0.0))

@@ -31,6 +31,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final, cast
 
+from kuma_dns.server.bursts import Bursts
 from kuma_dns.server.upstream_tcp import TcpQuestion
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ MOST_USES: Final = 64
 """Questions that one socket is used for."""
 LONGEST_USE: Final = 1.0
 """Seconds for which a socket takes new questions."""
-_MOST_READS: Final = 64
-"""Datagrams of one socket in one turn: others want theirs too."""
-_LONGEST: Final = 65535
 _BULK: Final = 2048
 """Bytes of randomness fetched at once."""
 
@@ -98,31 +96,23 @@ class UdpQuestions:
     def send(self) -> None:
         """Send what has been collected."""
         packets, self.unsent = self.unsent, []
-        for packet in packets:
-            try:
-                self.socket.send(packet)
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._give_up()
-                return
+        try:
+            self._home.bursts.send(self.socket.fileno(), packets)
+        except OSError:
+            self._give_up()
 
     def _on_readable(self) -> None:
-        received = self._home.flights.received
+        try:
+            packets = self._home.bursts.receive(self.socket.fileno())
+        except OSError:
+            self._give_up()
+            return
+        received, waiting = self._home.flights.received, self.waiting
         now = self._home.loop.now()
-        for _ in range(_MOST_READS):
-            try:
-                packet = self.socket.recv(_LONGEST)
-            except BlockingIOError:
-                return
-            except OSError:
-                self._give_up()
-                return
-            flight = self.waiting.get(packet[:2])
+        for packet in packets:
+            flight = waiting.get(packet[:2])
             if flight is not None:
                 received(flight, self.server, packet, now)
-                if self.socket.fileno() < 0:
-                    return
 
     def _give_up(self) -> None:
         """Tell all questions that the server cannot be reached."""
@@ -143,6 +133,7 @@ class UpstreamSockets:
         """Begin without sockets; ``attach`` says whom to tell."""
         self.loop = loop
         self.counts = counts
+        self.bursts = Bursts()
         self._idents = random_idents()
         self._open: dict[Server, UdpQuestions] = {}
         self._unsent: list[UdpQuestions] = []
