@@ -11,7 +11,9 @@ What a client may cost us is bounded on every side:
 * *idle time*: counts from when the last answer was taken.  Bytes of a query that is never
   finished do not count, nor does an answer that is taken a byte at a time;
 * *answers she does not read*: as long as the kernel has no room for one, nothing more is read or
-  answered, so that her own sending comes to a halt;
+  answered, so that her own sending comes to a halt.  What is on its way already still comes, 64
+  KB for each question perhaps: beyond some megabytes of all connections, whoever takes nothing
+  is closed;
 * *questions under way*: the same, beyond some number of them;
 * *half-sent queries*: the longest query has 4 KB; of a longer message so much is handed on as
   makes clear that it is none, and the rest is thrown away as it comes;
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 _READ: Final = 4096
 """Bytes of one turn: some hundred queries."""
 _MOST_UNSENT: Final = 16 << 10
+_MOST_OWED: Final = 8 << 20
+"""Bytes of answers that all connections together have not taken."""
 _MOST_WAITING: Final = 256
 """Questions of one connection that are under way to upstream servers."""
 _LENGTH: Final = Struct("!H").pack
@@ -56,6 +60,7 @@ class Connection:
         "_listener",
         "_loop",
         "_open",
+        "_owed",
         "_paused",
         "_socket",
         "_unsent",
@@ -73,7 +78,7 @@ class Connection:
         self._unsent = bytearray()
         self._ended = self._paused = self._flushes = False
         self._open = True
-        self.waiting = 0
+        self._owed = self.waiting = 0
         self._loop.on_readable(self._descriptor, self._on_readable)
 
     @property
@@ -85,6 +90,8 @@ class Connection:
         """Close at once."""
         if self._open:
             self._open = False
+            self._unsent.clear()  # who waits for other servers' answers still holds this object
+            self._owe(0)
             self._listener.closed(self)
             self._loop.forget(self._descriptor)
             self._socket.close()
@@ -193,12 +200,21 @@ class Connection:
         except OSError:
             self.close()
             return
+        self._owe(len(self._unsent))
         if self._unsent:
+            if self._listener.owed > _MOST_OWED:
+                self.close()
+                return
             self._pause()
             self._loop.on_writable(self._descriptor, self._flush)
             return
         self._listener.used(self)
         self._go_on()
+
+    def _owe(self, size: int) -> None:
+        """Tell the listener how many bytes of answers are not taken."""
+        self._listener.owed += size - self._owed
+        self._owed = size
 
     def _pause(self) -> None:
         self._paused = True

@@ -11,7 +11,7 @@ What is done with one connection stands in ``server.connection``.
 
 from __future__ import annotations
 
-from socket import IPPROTO_TCP, TCP_NODELAY
+from socket import IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY
 from typing import TYPE_CHECKING, Final
 
 from kuma_dns.server.connection import Connection
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ACCEPTS: Final = 64
 """Of one turn."""
+_SEND_BUFFER: Final = 64 << 10
+"""Bytes: the longest answer."""
 _BREATH: Final = 0.1
 """Seconds without accepting when there are no descriptors left."""
 
@@ -40,9 +42,13 @@ class TcpListener:
         ``most`` are open at once.
         """
         sock.setblocking(False)  # noqa: FBT003 - the library's signature
-        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # what is accepted inherits it
+        # What is accepted inherits both.  Left alone, the kernel keeps up to 4 MB of what one
+        # client does not read (net.ipv4.tcp_wmem).
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        sock.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
         self.resolver = resolver
         self.loop = loop
+        self.owed = 0
         self._socket = sock
         self._idle = idle
         self._most = most
