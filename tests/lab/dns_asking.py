@@ -41,7 +41,7 @@ def told(packet: bytes) -> str:
     words = [RCODE[answer.header.rcode]]
     if answer.header.tc:
         words.append("cut")
-    words += sorted(str(one.rdata) for one in answer.rr if one.rtype != QTYPE.OPT)
+    words += sorted({str(one.rdata) for one in answer.rr if one.rtype != QTYPE.OPT})
     for record in answer.ar:
         if record.rtype == QTYPE.OPT:
             words += [

@@ -10,7 +10,9 @@ should, ``SECONDS`` is the honest one's, and ``LIE`` is in every answer that mus
 
 from __future__ import annotations
 
+import os
 import selectors
+import signal
 import socket
 from functools import partial
 from struct import pack, unpack
@@ -23,15 +25,20 @@ from lab.messages import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
 RIGHT, SECONDS, LIE = "203.0.113.1", "203.0.113.2", "203.0.113.66"
 SECOND = "127.0.2.1"
 PORT = 53
 LONGEST_DATAGRAM = 65507
 LONG, LONGEST = 4096, 65535
+LOOPBACK = "127.0.0.1"
+_DATAGRAMS, _STREAMS = socket.SOCK_DGRAM, socket.SOCK_STREAM
 _RESPONSE = 0x8180
 _CUT = 0x8380
 _POINTER = b"\xc0\x0c"
+_NULL = 10
+"""A record whose data may be anything (RFC 1035 section 3.3.10)."""
 
 
 class Deed(Record):
@@ -104,10 +111,17 @@ def other_question(query: bytes, question: bytes) -> bytes:
 
 
 def long_answer(query: bytes, size: int) -> bytes:
-    """Return an answer of so many bytes at most: addresses 10.x.x.x."""
-    count = (size - HEADER - len(question_of(query))) // len(record(RIGHT))
-    records = [record(f"10.0.{n >> 8}.{n & 255}") for n in range(count)]
-    return answer(query, b"".join(records), (1, count, 0, 0))
+    """Return an answer of so many bytes: an address, and a record that is too long for UDP."""
+    start = record(RIGHT)
+    left = size - HEADER - len(question_of(query)) - len(start) - len(_POINTER) - 10
+    rest = _POINTER + pack("!HHIH", _NULL, IN, 60, left) + bytes(left)
+    return answer(query, start + rest, (1, 2, 0, 0))
+
+
+def many_answers(query: bytes) -> bytes:
+    """Return the right address 4000 times: 64 KB of records."""
+    count = (LONGEST - HEADER - len(question_of(query))) // len(record(RIGHT))
+    return answer(query, record(RIGHT) * count, (1, count, 0, 0))
 
 
 def framed(packet: bytes, lies: int = 0) -> bytes:
@@ -206,6 +220,7 @@ DEEDS: Mapping[str, Callable[[bytes], Deed]] = {
     ),
     "cuts, and answers over TCP": _over_tcp(lambda query: framed(right(query))),
     "cuts, and sends 64 KB over TCP": _over_tcp(lambda query: framed(long_answer(query, LONGEST))),
+    "cuts, and sends 4000 records over TCP": _over_tcp(lambda query: framed(many_answers(query))),
     "cuts over TCP as well": _over_tcp(lambda query: framed(cut(query))),
     "cuts, and closes over TCP": _over_tcp(lambda _: b""),
     "cuts, and closes within the length": _over_tcp(lambda _: b"\0"),
@@ -248,19 +263,40 @@ def deed_for(query: bytes, address: str) -> Deed:
 
 def serve_hostile(addresses: Sequence[str], port: int = PORT) -> int:
     """Answer at some addresses, UDP and TCP, in a child; return its pid."""
-    sockets = []
-    for address in addresses:
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            one = socket.socket(socket.AF_INET, kind)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind((address, port))
-            if kind == socket.SOCK_STREAM:
-                one.listen(64)
-            sockets.append(one)
+    sockets = [one for address in addresses for one in _bound(address, port)]
     pid = fork_here(partial(_serve, sockets))
     for one in sockets:
         one.close()
     return pid
+
+
+def _bound(address: str, port: int) -> list[socket.socket]:
+    """Return sockets for UDP and TCP; port 0 is one that is free for both."""
+    sockets = [socket.socket(socket.AF_INET, kind) for kind in (_DATAGRAMS, _STREAMS)]
+    for one in sockets:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((address, port))
+        port = one.getsockname()[1]
+    sockets[1].listen(1024)
+    return sockets
+
+
+class HostileServer:
+    """One that runs as long as its ``with`` block, at a free port of the loopback interface."""
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        sockets = _bound(LOOPBACK, 0)
+        self.place = f"{LOOPBACK}:{sockets[0].getsockname()[1]}"
+        self._pid = fork_here(partial(_serve, sockets))
+        for one in sockets:
+            one.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
 
 
 def _serve(sockets: list[socket.socket]) -> None:
