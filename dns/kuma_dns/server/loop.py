@@ -9,8 +9,8 @@ closed leaves the set by itself, but only if no copy of it is open anywhere (a f
 one): whoever closes tells ``forget`` first.  The number of a closed descriptor is given out again
 at once, so events that were fetched in the same turn may belong to its predecessor: the callback
 is looked up at the time of the call, and has to bear being called for nothing.  EPOLLHUP and
-EPOLLERR are reported whether asked for or not, in every turn: a descriptor that has them while
-nobody wants to hear of it leaves the set until somebody does.
+EPOLLERR are reported whether asked for or not, in every turn: a descriptor that nobody waits for
+must not be in the set, or a client that hangs up keeps the processor busy.
 
 Waiting costs more than it seems: to be put to sleep and woken again takes 5 to 10 us, and what
 the processor's caches held is lost meanwhile.  So if the last wait was shorter than ``AWAKE``, the
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _READ: Final = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 _WRITE: Final = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
-_GONE: Final = select.EPOLLHUP | select.EPOLLERR
 _MOST_EVENTS: Final = 256
 """Of one turn."""
 
@@ -120,9 +119,13 @@ class Loop:
         if descriptor in self._writers:
             mask |= select.EPOLLOUT
         try:
-            self._epoll.modify(descriptor, mask)
+            if mask:
+                self._epoll.modify(descriptor, mask)
+            else:
+                self._epoll.unregister(descriptor)
         except FileNotFoundError:
-            self._epoll.register(descriptor, mask)
+            if mask:
+                self._epoll.register(descriptor, mask)
 
     def at(self, when: float, call: Callable[[], None]) -> Timer:
         """Call once at a time (seconds of ``now``), or as soon after it as can be."""
@@ -179,8 +182,6 @@ class Loop:
                 self._guarded(self._readers.get(descriptor))
             if events & _WRITE:
                 self._guarded(self._writers.get(descriptor))
-            if events & _GONE:
-                self._leave_out(descriptor)
         if soonest is not None and self.now() >= soonest:
             self._tell_time(self.now())
         while self._at_turn_end:
@@ -231,12 +232,6 @@ class Loop:
             when = due()
             if when is not None and when <= now:
                 self._guarded(partial(tick, now))
-
-    def _leave_out(self, descriptor: int) -> None:
-        """Watch a descriptor no more whose end is reported although nobody wants to hear."""
-        if descriptor not in self._readers and descriptor not in self._writers:
-            with suppress(OSError):
-                self._epoll.unregister(descriptor)
 
     def _guarded(self, call: Callable[[], None] | None) -> None:
         if call is None:
