@@ -44,7 +44,8 @@ class Poll:
     """One socket that is asked each second.
 
     ``descriptor`` holds the latest document from its beginning, -1 before there is one;
-    ``problem`` is what is wrong with the last answer, empty if nothing is.
+    ``problem`` is what is wrong with the last answer, empty if nothing is; ``excused``: nobody
+    has been there yet.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Poll:
         self.path = path
         self.descriptor = -1
         self.problem = ""
+        self.excused = False
         self._loop = loop
         self._on_news = on_news
         self._patience = patience
@@ -71,7 +73,11 @@ class Poll:
     def start(self) -> None:
         """Ask now, and then each second."""
         self._asked = self._loop.now()
-        self._exchange = exchange = _Exchange(self._loop, self._on_end)
+        try:
+            self._exchange = exchange = _Exchange(self._loop, self._on_end)
+        except OSError as problem:  # no descriptors left: the next question may find some
+            self._on_end(problem.strerror or str(problem))
+            return
         self._timer = self._loop.at(self._asked + self._patience, exchange.give_up)
         exchange.ask(self.path, self._etag)
 
@@ -92,6 +98,7 @@ class Poll:
         """Take what came of a question, and arrange for the next."""
         exchange, self._exchange = self._exchange, None
         former, self.problem = self.problem, problem
+        self.excused = self.descriptor < 0 and exchange is not None and exchange.absent
         new = exchange is not None and not problem and self._take(exchange)
         if exchange is not None:
             exchange.close()
@@ -126,6 +133,7 @@ class _Exchange:
         import h11  # 25 ms that a server without a socket to poll does not spend
 
         self.status = 0
+        self.absent = False
         self.etag = ""
         self.digest = blake2b(digest_size=16)
         self._h11 = h11
@@ -133,6 +141,7 @@ class _Exchange:
         self._on_end = on_end
         self._codec = h11.Connection(h11.CLIENT)
         self._size = 0
+        self._named = False
         self._memory = -1
         self._socket = socket.socket(
             socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
@@ -142,12 +151,14 @@ class _Exchange:
         """Connect and send the question: on a unix socket neither of them waits."""
         headers = [("Host", "localhost"), ("Accept", "application/json"), ("Connection", "close")]
         if etag:
+            self._named = True
             headers.append(("If-None-Match", etag))
         request = self._h11.Request(method="GET", target=_TARGET, headers=headers)
         try:
             self._socket.connect(path)
             self._socket.sendall(self._codec.send(request) or b"")
         except OSError as problem:
+            self.absent = isinstance(problem, FileNotFoundError | ConnectionRefusedError)
             self._on_end(problem.strerror or str(problem))
             return
         self._codec.send(self._h11.EndOfMessage())
@@ -171,24 +182,26 @@ class _Exchange:
 
     def _hear(self) -> None:
         try:
-            piece = self._socket.recv(_READ_BYTES)
+            outcome = self._heard(self._socket.recv(_READ_BYTES))
         except BlockingIOError:
             return
-        except OSError as problem:
-            self._on_end(problem.strerror or str(problem))
-            return
-        try:
-            self._codec.receive_data(piece)
-            while True:
-                event = self._codec.next_event()
-                if event is self._h11.NEED_DATA or event is self._h11.PAUSED:
-                    return
-                outcome = self._outcome(event)
-                if outcome is not None:
-                    self._on_end(outcome)
-                    return
+        except OSError as problem:  # of the socket, or of the memory file
+            outcome = problem.strerror or str(problem)
         except self._h11.RemoteProtocolError as refused:
-            self._on_end(f"no proper answer: {refused}")
+            outcome = f"no proper answer: {refused}"
+        if outcome is not None:
+            self._on_end(outcome)
+
+    def _heard(self, piece: bytes) -> str | None:
+        """Take a piece of the answer; say how the exchange ended, None if it goes on."""
+        self._codec.receive_data(piece)
+        while True:
+            event = self._codec.next_event()
+            if event is self._h11.NEED_DATA or event is self._h11.PAUSED:
+                return None
+            outcome = self._outcome(event)
+            if outcome is not None:
+                return outcome
 
     def _outcome(self, event: object) -> str | None:
         """Take an event; say how the exchange ended (well: empty), None if it goes on."""
@@ -209,7 +222,7 @@ class _Exchange:
     def _begin(self, response: h11.Response) -> str | None:
         self.status = response.status_code
         if self.status == _NOT_MODIFIED:
-            return ""
+            return "" if self._named else "HTTP status 304 although no document was named"
         if self.status != _OK:
             return f"HTTP status {self.status}"
         etags = [value for name, value in response.headers if name == b"etag"]

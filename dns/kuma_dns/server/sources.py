@@ -143,7 +143,7 @@ class Sources:
             self._changed()
         elif not poll.problem:
             self._log.info("poll-mended", source=_told(poll))
-        elif poll.descriptor >= 0:
+        elif not poll.excused:
             self._counts.reload_errors += 1
             self._log.error("poll-failed", source=_told(poll), why=poll.problem)
 
