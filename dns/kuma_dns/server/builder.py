@@ -139,7 +139,11 @@ class _Run:
         self._on_end = on_end
         self._said = bytearray()
         self._memory = os.memfd_create("kuma-dns-names", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        self._socket, theirs = socket.socketpair()
+        try:
+            self._socket, theirs = socket.socketpair()
+        except OSError:
+            os.close(self._memory)
+            raise
         try:
             self._pid = os.fork()
         except OSError:
