@@ -11,7 +11,9 @@ socket can be bound to it.
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from typing import TYPE_CHECKING, Final
 
 from kuma_dns.resolve.servers import ResolvConf, parse_resolv_conf
@@ -64,8 +66,7 @@ class NameServers:
     def read(self) -> None:
         """Read the file (again)."""
         try:
-            with open(self.path, "rb") as file:  # noqa: PTH123 - lean
-                text = file.read(LARGEST).decode("utf-8", "replace")
+            text = _text_of(self.path)
         except OSError as problem:
             self._complain(problem.strerror or str(problem))
             if self._conf is not None:
@@ -109,6 +110,18 @@ class NameServers:
         if not any(listener.host in WILDCARDS for listener in self._listeners):
             return []
         return [server.host for server in servers if _is_here(server.host)]
+
+
+def _text_of(path: str) -> str:
+    """Return a file's text; ``OSError`` also for what is no file: a FIFO's end never comes."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "not a regular file")
+        return file.read(LARGEST).decode("utf-8", "replace")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _is_here(host: str) -> bool:
