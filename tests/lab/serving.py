@@ -1,0 +1,105 @@
+"""A resolver with listeners and a loop in this process, and a ``Forward`` that a test decides for.
+
+The test is the clients as well: it sends, goes round the loop until something is so, and receives.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from kuma_dns.counts import UPSTREAM, Counts
+from kuma_dns.names.join import Joined
+from kuma_dns.names.static import read_records
+from kuma_dns.names.table import Table
+from kuma_dns.names.zones import Zones
+from kuma_dns.resolve.answer import Answer
+from kuma_dns.resolve.resolver import Resolver
+from kuma_dns.server.loop import Loop
+from kuma_dns.wire.reply import reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from kuma_dns.resolve.answer import Client
+    from kuma_dns.resolve.authority import Authority
+    from kuma_dns.wire.query import Query
+
+PATIENCE = 20.0
+"""Seconds that a condition may take to come true."""
+_GLANCE = 0.02
+
+
+class Later:
+    """Holds what is not ours until ``answer_all``; or answers at once with ``ready``."""
+
+    def __init__(self, counts: Counts) -> None:
+        """Begin with nothing held."""
+        self.held: list[tuple[Query, Client]] = []
+        self.ready: Answer | None = None
+        self._counts = counts
+
+    def answer(self, query: Query, client: Client, now: float) -> Answer | None:
+        """Hold a query, or answer it with what is ready."""
+        assert now > 0
+        if self.ready is None:
+            self.held.append((query, client))
+            return None
+        return Answer(query.id + self.ready.packet[2:], self.ready.keep)
+
+    def use_authority(self, authority: Authority) -> None:
+        """Complete nothing."""
+
+    def answer_all(self, rcode: int = 0, padding: int = 0) -> None:
+        """Answer what is held, last come first, with some bytes behind."""
+        while self.held:
+            query, client = self.held.pop()
+            self._counts.answered(query.qtype, UPSTREAM, rcode)
+            client.send(reply(query, rcode, authoritative=False) + bytes(padding))
+
+
+class Serving:
+    """What a listener needs; leaving the ``with`` block fails if a callback went wrong."""
+
+    def __init__(self, *records: str) -> None:
+        """Serve some records (``NAME=IP``)."""
+        self.problems: list[Exception] = []
+        self.loop = Loop(self.problems.append)
+        self.counts = Counts()
+        self.later = Later(self.counts)
+        self.resolver = Resolver(Zones(), self.counts, self.later)
+        self.loop.keep_time(self.resolver.due, self.resolver.tick)
+        joined = Joined([read_records(records)], self.resolver.zones)
+        self.resolver.use_table(Table(joined.block()), self.loop.now())
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Close the loop."""
+        self.loop.close()
+        if kind is None:
+            assert self.problems == []
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Go round until something is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "it never came true"
+            self.loop.turn(_GLANCE)
+
+    def heard(self, one: socket.socket, size: int = 65535) -> bytes:
+        """Go round until something arrives at a socket; return it."""
+        heard: list[bytes] = []
+
+        def listens() -> list[bytes]:
+            with suppress(BlockingIOError):
+                heard.append(one.recv(size, socket.MSG_DONTWAIT))
+            return heard
+
+        self.until(listens)
+        return heard[0]
