@@ -85,3 +85,8 @@ def status(path: str) -> int:
         return 0
     finally:
         connection.close()
+
+
+def problems_here() -> list[str]:
+    """Return the lines of its log about what it did not expect to meet."""
+    return [line for line in read_here(LOG).splitlines() if '"event": "problem"' in line]
