@@ -1,10 +1,11 @@
 """A small HTTP server for a scraper and a curious person: GET and HEAD, one request a connection.
 
 h11 (RFC 9112 without sockets) reads and writes; this file moves the bytes and bounds everything a
-client could hold on to: connections (further ones are closed at once), bytes of a request, and
-the time until a request is there and an answer is taken.  An answer is either there as a whole
-or comes in pieces, made only as fast as the client reads them: a million names are 100 MB, which
-must neither lie in memory nor keep the loop from answering queries.
+client could hold on to: connections (a further one takes the place of the oldest, so that idle
+ones shut nobody out), bytes of a request, and the time until a request is there and an answer is
+taken.  An answer is either there as a whole or comes in pieces, made only as fast as the client
+reads them: a million names are 100 MB, which must neither lie in memory nor keep the loop from
+answering queries.
 
 One request a connection: a scraper comes every few seconds, so keeping the connection would save
 nothing and cost a state.  What surprised us: closing a socket on which something was not read
@@ -36,6 +37,8 @@ LINGER: Final = 1.0
 """Seconds to wait for the client to close after us."""
 _READ: Final = 4096
 """Bytes of a request that are taken in one turn: h11 bounds what it keeps, not what it is given."""
+_BREATH: Final = 0.1
+"""Seconds without accepting when there are no descriptors left."""
 _PIECE: Final = 65536
 _METHODS: Final = (b"GET", b"HEAD")
 _REASONS: Final = {
@@ -78,23 +81,32 @@ class HttpServer:
         self.pages = pages
         self.loop = loop
         self.on_error = on_error
-        self.connections: set[_Connection] = set()
+        self.connections: dict[_Connection, None] = {}
         self._socket = sock
-        loop.on_readable(sock.fileno(), self._accept)
+        self._closed = False
+        self._listen()
+
+    def _listen(self) -> None:
+        if not self._closed:
+            self.loop.on_readable(self._socket.fileno(), self._accept)
 
     def _accept(self) -> None:
         try:
             client, _ = self._socket.accept()
-        except OSError:  # she went away again, or we have no descriptors left: the next one may do
+        except (BlockingIOError, ConnectionError):  # gone before she was let in (accept(2))
+            return
+        except OSError:  # no descriptors left: whoever waits to be let in keeps us awake
+            self.loop.pause_reading(self._socket.fileno())
+            self.loop.at(self.loop.now() + _BREATH, self._listen)
             return
         if len(self.connections) >= MOST_CONNECTIONS:
-            client.close()
-            return
+            next(iter(self.connections)).close()
         client.setblocking(False)  # noqa: FBT003 - the library's signature
-        self.connections.add(_Connection(client, self))
+        self.connections[_Connection(client, self)] = None
 
     def close(self) -> None:
         """Accept nobody any longer and close every connection."""
+        self._closed = True
         self.loop.forget(self._socket.fileno())
         self._socket.close()
         for connection in tuple(self.connections):
@@ -248,7 +260,7 @@ class _Connection:
     def close(self) -> None:
         """Let go of the client."""
         if self in self._server.connections or self._socket.fileno() >= 0:
-            self._server.connections.discard(self)
+            self._server.connections.pop(self, None)
             if self._timer is not None:
                 self._timer.cancel()
             self._loop.forget(self._descriptor)
