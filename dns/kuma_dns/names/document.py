@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from kuma_dns.names.addresses import IPV4_BYTES, IPV6_BYTES, addresses_of, packed
 from kuma_dns.names.gathering import Keys, checked_key
-from kuma_dns.names.source import Complaints, Names
+from kuma_dns.names.source import LONGEST_SHOWN, Complaints, Names
 from kuma_dns.names.table import MOST_ADDRESSES
 from kuma_net.errors import ConfigError
 from kuma_net.values import Malformed
@@ -52,7 +52,7 @@ def read_document(text: str, source: str) -> Names:
         shape.tell("document", "", f"{_kind(document)}, not an object", 'write {"records": [...]}')
         raise ConfigError(shape.violations)
     names.ttl = _ttl(document.get("ttl"), shape)
-    names.labels = _labels(document.get("extraLabels"), shape)
+    names.labels = _labels(document.get("extraLabels"), names.complaints, shape)
     records = document.get("records")
     if isinstance(records, list):
         document.clear()
@@ -97,9 +97,10 @@ class _Compact:
             seen: set[str] = set()
             return _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
         name, texts = value.get("name"), value.get("ips")
-        if isinstance(name, str) and isinstance(texts, list) and len(texts) <= _LONGEST_PLAIN:
+        if isinstance(name, str) and isinstance(texts, list) and "records" not in value:
             try:
-                return self._key_of(name), *addresses_of(texts)
+                if len(texts) <= _LONGEST_PLAIN:
+                    return self._key_of(name), *addresses_of(texts)
             except (Malformed, TypeError):
                 pass  # said later, when it is known which record this is
         return value
@@ -176,14 +177,13 @@ def _ttl(value: object, shape: Complaints) -> int | None:
     if value is None:
         return None
     if type(value) is not int or not 0 <= value <= LONGEST_TTL:
-        shown = str(value) if isinstance(value, int | float) else ""
-        wrong = "no number of seconds" if type(value) is int else f"{_kind(value)}, not a number"
-        shape.tell("ttl", shown, wrong, f"write 0 to {LONGEST_TTL}")
+        shown = str(value) if type(value) in {int, float} else _kind(value)
+        shape.tell("ttl", shown, "no number of seconds", f"write 0 to {LONGEST_TTL}")
         return None
     return value
 
 
-def _labels(value: object, shape: Complaints) -> dict[str, str]:
+def _labels(value: object, left_out: Complaints, shape: Complaints) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -191,12 +191,20 @@ def _labels(value: object, shape: Complaints) -> dict[str, str]:
         return {}
     if len(value) > MOST_EXTRA_LABELS:
         shape.tell("extraLabels", "", f"{len(value)} of them", f"{MOST_EXTRA_LABELS} at most")
+        return {}
+    kept = {}
     for key, text in value.items():
-        if max(len(key), len(text) if isinstance(text, str) else 0) > LONGEST_EXTRA_LABEL:
-            shape.tell(f"extraLabels.{key}"[:100], "", "longer than 1024 characters")
+        path = f"extraLabels[{key!r}]"[:LONGEST_SHOWN]
         if not isinstance(text, str):
-            shape.tell(f"extraLabels.{key}", "", f"{_kind(text)}, not a text")
-    return value
+            shape.tell(path, "", f"{_kind(text)}, not a text")
+        elif not (key.isascii() and key.isidentifier() and len(key) <= LONGEST_EXTRA_LABEL):
+            left_out.tell(path, "", "no name of a label", "write letters, digits and _")
+        elif not text.isprintable() or len(text) > LONGEST_EXTRA_LABEL:
+            right = f"write {LONGEST_EXTRA_LABEL} printable characters at most"
+            left_out.tell(path, text, "no text of a label", right)
+        else:
+            kept[key] = text
+    return kept
 
 
 def _kind(value: object) -> str:

@@ -76,7 +76,8 @@ class Joined:
     def _take(self, names: Names, index: int) -> None:
         """Take the records of a source."""
         all_known = self.known
-        for key, ipv4, ipv6 in names.records:
+        for key, told4, told6 in names.records:
+            ipv4, ipv6 = _once(told4, 4), _once(told6, 16)
             there = all_known.get(key)
             if there is None:
                 all_known[key] = (ipv4, ipv6, KNOWN, index)
@@ -157,7 +158,7 @@ class Joined:
             name = self.reverse[address]
             yield ADDRESS + address, (b"", b"", REVERSE, self.known[name][3], name)
 
-    def block(self) -> bytes:
+    def block(self) -> bytearray:
         """Return the table of these names."""
         return block_of(self.entries(), ttl=self.ttl, sources=self.sources, labels=self.labels)
 
@@ -170,6 +171,11 @@ def _same(there: Known, ipv4: bytes, ipv6: bytes) -> bool:
         {*_each(one, size)} == {*_each(other, size)}
         for one, other, size in ((there[0], ipv4, 4), (there[1], ipv6, 16))
     )
+
+
+def _once(packed: bytes, size: int) -> bytes:
+    """Return the addresses without those that stood there before."""
+    return packed if len(packed) <= size else b"".join(dict.fromkeys(_each(packed, size)))
 
 
 def _each(packed: bytes, size: int) -> list[bytes]:

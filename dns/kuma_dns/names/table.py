@@ -85,7 +85,7 @@ def block_of(
     serial: int = 0,
     sources: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
-) -> bytes:
+) -> bytearray:
     """Return the block of some records; each key must occur once.
 
     ``ttl`` is in seconds; ``serial`` is the zones' serial number, made from the content if it is
@@ -112,7 +112,7 @@ def block_of(
     digest = blake2b(block, digest_size=16).digest()
     numbers[2] = serial or int.from_bytes(digest[:4]) or 1
     _HEAD.pack_into(block, 0, MAGIC, *numbers, digest)
-    return bytes(block)
+    return block
 
 
 def _texts(texts: Sequence[str]) -> bytes:
@@ -155,14 +155,14 @@ class Table:
         "ttl",
     )
 
-    def __init__(self, block: bytes | mmap) -> None:
+    def __init__(self, block: bytes | bytearray | mmap) -> None:
         """Keep the block; ``ValueError`` if it is none of ours."""
         head = _HEAD.unpack_from(block)
         magic, slots, self.ttl, self.serial, self.names, self._base, self.digest = head
         if magic != MAGIC:
             message = f"no table: it begins with {magic!r}"
             raise ValueError(message)
-        self._block = block
+        self._block = bytes(block) if isinstance(block, bytearray) else block
         self._mask = slots - 1
         self.sources, at = self._read_texts(_HEAD.size)
         labels, self._first = self._read_texts(at)

@@ -68,7 +68,7 @@ class Report(Record):
 class Work(Record):
     """What a child does: ``make`` gives the block; ``descriptors`` are those it reads from."""
 
-    make: Callable[[], tuple[bytes, Report]]
+    make: Callable[[], tuple[bytes | bytearray, Report]]
     descriptors: tuple[int, ...] = ()
 
 
@@ -235,7 +235,7 @@ def _become_builder(line: int, memory: int, work: Work) -> NoReturn:
         gc.disable()
         _let_go(line, memory, *work.descriptors)
         _yield_to_others()
-        block = b""
+        block: bytes | bytearray = b""
         try:
             block, report = work.make()
         except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must be told
@@ -270,7 +270,7 @@ def _yield_to_others() -> None:
         score.write("1000")
 
 
-def _write_all(descriptor: int, block: bytes) -> None:
+def _write_all(descriptor: int, block: bytes | bytearray) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
