@@ -74,6 +74,8 @@ class Counts:
         self.upstream_failures = 0
         self.upstream_queries: dict[str, int] = {}
         self.upstream_errors: dict[str, int] = {}
+        self.upstream_answers: dict[str, int] = {}
+        self.upstream_seconds: dict[str, float] = {}
         self.ignored = 0
         self.refused = 0
         self.cache_misses = 0

@@ -151,6 +151,8 @@ class Flights:
             name = self._names[server] = str(server)
             self._counts.upstream_queries.setdefault(name, 0)
             self._counts.upstream_errors.setdefault(name, 0)
+            self._counts.upstream_answers.setdefault(name, 0)
+            self._counts.upstream_seconds.setdefault(name, 0.0)
 
     def get(self, key: Hashable) -> Flight | None:
         """Return the flight of a question equal to one with this key."""
@@ -248,6 +250,9 @@ class Flights:
         else:
             if flight.turn > 1:
                 self._blame_silent(flight, server, now)
+            name = self._names[server]
+            self._counts.upstream_answers[name] += 1
+            self._counts.upstream_seconds[name] += now - flight.begun
             self._land(flight, response, SILENCE, now)
 
     def _blame_silent(self, flight: Flight, server: Server, now: float) -> None:

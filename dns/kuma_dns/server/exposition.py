@@ -181,18 +181,35 @@ def _ours(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
 
 def _upstream(counts: Counts) -> Iterator[_Family]:
     """Yield what is known of each upstream server."""
-    yield _Family(
-        OURS + "upstream_queries_total",
-        "counter",
-        "Queries sent to an upstream server.",
-        [({"server": server}, count) for server, count in sorted(counts.upstream_queries.items())],
-    )
-    yield _Family(
-        OURS + "upstream_errors_total",
-        "counter",
-        "Queries that an upstream server did not answer, or not usefully.",
-        [({"server": server}, count) for server, count in sorted(counts.upstream_errors.items())],
-    )
+    for name, text, of_server in (
+        ("queries_total", "Queries sent to an upstream server.", counts.upstream_queries),
+        (
+            "errors_total",
+            "Queries that an upstream server did not answer, or not usefully.",
+            counts.upstream_errors,
+        ),
+    ):
+        series = [({"server": server}, count) for server, count in sorted(of_server.items())]
+        yield _Family(f"{OURS}upstream_{name}", "counter", text, series)
+    yield _Summary(counts.upstream_seconds, counts.upstream_answers)
+
+
+class _Summary(_Family):
+    """How long each upstream server took: sum and number, from which one gets the mean."""
+
+    def __init__(self, seconds: Mapping[str, float], answers: Mapping[str, int]) -> None:
+        text = "Time until an upstream server answered, waiting for others included."
+        super().__init__(f"{OURS}upstream_answer_seconds", "summary", text, ())
+        self.seconds = seconds
+        self.answers = answers
+
+    def lines(self, constant: dict[str, str]) -> Iterator[str]:
+        """Yield sum and count of each server."""
+        yield from super().lines(constant)
+        for server, seconds in sorted(self.seconds.items()):
+            labels = _labels(constant | {"server": server})
+            yield f"{self.name}_sum{labels} {_number(seconds)}\n"
+            yield f"{self.name}_count{labels} {self.answers.get(server, 0)}\n"
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -121,7 +121,8 @@ class Sources:
             poll.start()
         self._begin()
         if self.waiting:
-            self._log.info("names-waited-for", sources=self.waiting)
+            reasons = [why for one in self._origins if (why := _why_not(one.path))]
+            self._log.warning("names-waited-for", sources=self.waiting, why=reasons)
 
     def close(self) -> None:
         """Watch no longer; end what runs."""
@@ -221,6 +222,15 @@ class Sources:
         self.report = report
         if report.again:
             self._after(PAUSE)
+
+
+def _why_not(path: str) -> str:
+    """Return why a file is not there for us; empty if it is."""
+    try:
+        os.stat(path)  # noqa: PTH116 - lean
+    except OSError as problem:
+        return f"{path}: {problem.strerror}"
+    return ""
 
 
 def _told(poll: Poll) -> str:

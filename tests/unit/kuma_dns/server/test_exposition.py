@@ -37,6 +37,8 @@ def counts() -> Counts:
     made.upstream_failures = 4
     made.upstream_queries = {"[::1]:53": 8, "10.0.0.53:53": 7}
     made.upstream_errors = {"10.0.0.53:53": 1}
+    made.upstream_seconds = {"[::1]:53": 0.5, "10.0.0.53:53": 0.0}
+    made.upstream_answers = {"[::1]:53": 4}
     made.reload_errors = 9
     return made
 
@@ -110,6 +112,11 @@ def test_cache_and_servers_have_series_of_their_own() -> None:
     assert value(read["kuma_dns_reload_errors"]) == 9
     assert value(read["kuma_dns_upstream_queries"], server="[::1]:53") == 8
     assert value(read["kuma_dns_upstream_errors"], server="10.0.0.53:53") == 1
+    took = read["kuma_dns_upstream_answer_seconds"]
+    assert took.type == "summary"
+    assert value(took, "_sum", server="[::1]:53") == 0.5
+    assert value(took, "_count", server="[::1]:53") == 4
+    assert value(took, "_count", server="10.0.0.53:53") == 0
 
 
 def test_extra_labels_are_on_every_series() -> None:
