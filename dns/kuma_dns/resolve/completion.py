@@ -34,6 +34,7 @@ from kuma_dns.wire.name import is_within
 from kuma_dns.wire.query import Query
 from kuma_dns.wire.records import FIXED, name_at, walk
 from kuma_dns.wire.reply import POINTER, Part, Remark, reply
+from kuma_net.values import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,12 +96,15 @@ def _chain(response: Response, query: Query, middle: tuple[bytes, ...], age: int
     packet = response.packet
     records: list[bytes] = []
     for (start, at, end, kind, ttl), leading in _leading(response):
-        owner, _ = name_at(packet, start)
+        try:
+            owner, _ = name_at(packet, start)
+            data = packet[at + FIXED : end] if kind == RRSIG else name_at(packet, at + FIXED)[0]
+        except Malformed:  # nobody has followed the names of these yet
+            continue
         leads = owner in names
         if leading == DNAME:
             leads = any(is_within(name, owner) for name in names)
         if leads:
-            data = packet[at + FIXED : end] if kind == RRSIG else name_at(packet, at + FIXED)[0]
             head = _FIXED_PART(kind, IN, max(0, ttl - age), len(data))
             records.append((POINTER if owner == query.name else owner) + head + data)
     return Part(b"".join(records), len(records))
