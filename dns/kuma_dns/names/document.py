@@ -42,12 +42,19 @@ class _Twice:
     def __init__(self, key: str) -> None:
         self.key = key
 
+    def tell(self, path: str, shape: Complaints) -> None:
+        """Complain of it."""
+        shape.tell(path, "", f"the key {self.key!r} stands in it twice", "write it once")
+
 
 def read_document(text: str, source: str) -> Names:
     """Return what a document says; ``ConfigError`` with all violations if its shape is wrong."""
     names = Names(source)
     document = _load(text, names.complaints)
     shape = Complaints(source)
+    if isinstance(document, _Twice):
+        document.tell("document", shape)
+        raise ConfigError(shape.violations)
     if not isinstance(document, dict):
         shape.tell("document", "", f"{_kind(document)}, not an object", 'write {"records": [...]}')
         raise ConfigError(shape.violations)
@@ -125,7 +132,7 @@ def _read_faulty(
 ) -> Given | None:
     """Say what is wrong with a record; return what of it can be used, if anything."""
     if isinstance(record, _Twice):
-        shape.tell(path, "", f"the key {record.key!r} stands in it twice", "write it once")
+        record.tell(path, shape)
         return None
     if not isinstance(record, dict):
         right = 'write {"name": NAME, "ips": [IP, ...]}'
