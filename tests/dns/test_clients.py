@@ -11,104 +11,16 @@ import pytest
 
 from lab import resolver
 from lab.building import MissingProgram, Programs
+from lab.cases_names import NAMES, SEARCHED, TABLE, UPSTREAM
 from lab.installing import config_of, install_here
 from lab.names import serve_names
-from lab.resolving import SOME, Client, check_rows, parse_rows
+from lab.resolved import STUB, find_resolved, start_here
+from lab.resolving import SOME, Client, check_rows
 from lab.topology import Lab
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MANY = 60
-NAMES = {
-    "frontend-api_kuma-demo_svc_8080.mesh": ("240.0.0.1", "fd00:fd00::1"),
-    "backend.mesh": ("240.0.0.2", "fd00:fd00::2"),
-    "redis.kuma-demo.svc.east.mesh.local": ("241.0.0.3", "fd00:fd00::3"),
-    "web-0.web.mesh": ("240.0.0.4", "fd00:fd00::4"),
-    "mapped.mesh": ("240.0.0.5", "::ffff:f000:5"),
-    "four.mesh": ("240.0.0.6",),
-    "six.mesh": ("fd00:fd00::6",),
-    "three.mesh": ("240.0.1.1", "240.0.1.2", "240.0.1.3", "fd00:fd00::1:1", "fd00:fd00::1:2"),
-    "many.mesh": tuple(f"{net}{n}" for net in ("240.0.2.", "fd00:fd00::2:") for n in range(MANY)),
-    "payments.partner.example": ("240.0.0.7", "fd00:fd00::7"),
-}
-
-UPSTREAM = "\n".join(
-    (
-        "www.example.org. IN A 203.0.113.80",
-        "www.example.org. IN AAAA 2001:db8:113::80",
-        "alias.example.org. IN CNAME www.example.org.",
-        "four.example.org. IN A 203.0.113.4",
-        "9.113.0.203.in-addr.arpa. IN PTR abroad.example.org.",
-        "external.default.svc.cluster.local. IN CNAME frontend-api.kuma-demo.svc.8080.mesh.",
-        "gone.default.svc.cluster.local. IN CNAME nobody.mesh.",
-        "cluster-dns.kube-system.svc.cluster.local. IN A 10.96.0.10",
-        *(f"long.example.org. IN A 203.0.113.{n}" for n in range(100, 100 + MANY)),
-    )
-)
-
-TABLE = parse_rows("""
-    # The mesh's names, in every style.
-    addresses of frontend-api.kuma-demo.svc.8080.mesh  -> 240.0.0.1 fd00:fd00::1
-    addresses of frontend-api_kuma-demo_svc_8080.mesh  -> 240.0.0.1 fd00:fd00::1
-    addresses of backend.mesh                          -> 240.0.0.2 fd00:fd00::2
-    addresses of backend.mesh.                         -> 240.0.0.2 fd00:fd00::2
-    addresses of redis.kuma-demo.svc.east.mesh.local   -> 241.0.0.3 fd00:fd00::3
-    addresses of web-0.web.mesh                        -> 240.0.0.4 fd00:fd00::4
-    addresses of web.web-0.mesh                        -> 240.0.0.4 fd00:fd00::4
-    addresses of payments.partner.example              -> 240.0.0.7 fd00:fd00::7
-    addresses of BackEnd.MESH                          -> 240.0.0.2 fd00:fd00::2
-    IPv4 of      backend.mesh                          -> 240.0.0.2
-    IPv6 of      backend.mesh                          -> fd00:fd00::2
-    addresses of mapped.mesh                           -> 240.0.0.5
-
-    # Several addresses; more than an answer over UDP holds.
-    IPv4 of      three.mesh                            -> 240.0.1.1 240.0.1.2 240.0.1.3
-    IPv6 of      three.mesh                            -> fd00:fd00::1:1 fd00:fd00::1:2
-    IPv4 of      many.mesh                             -> 60 addresses
-    IPv6 of      many.mesh                             -> 60 addresses
-
-    # What is not there: nothing of that type, nothing at all, nothing yet above.
-    addresses of four.mesh                             -> 240.0.0.6
-    IPv6 of      four.mesh                             -> no data
-    addresses of six.mesh                              -> fd00:fd00::6
-    IPv4 of      six.mesh                              -> no data
-    addresses of nobody.mesh                           -> no such name
-    IPv4 of      nobody.mesh                           -> no such name
-    IPv6 of      nobody.backend.mesh                   -> no such name
-    addresses of kuma-demo.svc.8080.mesh               -> no data
-
-    # Addresses back to names.
-    name of      240.0.0.2                             -> backend.mesh
-    name of      fd00:fd00::2                          -> backend.mesh
-    name of      241.0.0.3                             -> redis.kuma-demo.svc.east.mesh.local
-    name of      203.0.113.9                           -> abroad.example.org
-    name of      203.0.113.10                          -> no such name
-
-    # Everybody else's names, by way of the name server.
-    addresses of www.example.org                       -> 203.0.113.80 2001:db8:113::80
-    addresses of alias.example.org                     -> 203.0.113.80 2001:db8:113::80
-    IPv6 of      four.example.org                      -> no data
-    addresses of nobody.example.org                    -> no such name
-    IPv4 of      long.example.org                      -> 60 addresses
-
-    # An ExternalName Service of Kubernetes that leads into the mesh.
-    addresses of external.default.svc.cluster.local    -> 240.0.0.1 fd00:fd00::1
-    IPv6 of      external.default.svc.cluster.local    -> fd00:fd00::1
-    addresses of gone.default.svc.cluster.local        -> no such name
-""")
-
-SEARCHED = parse_rows("""
-    addresses of external                              -> 240.0.0.1 fd00:fd00::1
-    addresses of external.default                      -> 240.0.0.1 fd00:fd00::1
-    IPv4 of      cluster-dns.kube-system               -> 10.96.0.10
-    addresses of backend.mesh                          -> 240.0.0.2 fd00:fd00::2
-    addresses of frontend-api.kuma-demo.svc.8080.mesh  -> 240.0.0.1 fd00:fd00::1
-    addresses of nobody.mesh                           -> no such name
-    addresses of www.example.org                       -> 203.0.113.80 2001:db8:113::80
-""")
-"""Rows for clients with the resolv.conf that Kubernetes writes."""
 
 RESOLV_CONF = "/run/lab/resolv.conf"
 """The name servers and search domains that kuma-dns goes by; clients write their own."""
@@ -159,6 +71,7 @@ def lab() -> Iterator[Lab]:
         options = {"redirect.dns.captureAll": True, "redirect.dns.tcp": True}
         built.app.call(install_here, config_of(options))
         yield built
+        assert built.app.call(resolver.problems_here) == []
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +99,66 @@ def test_in_a_pod_she_gets_short_names_too(lab: Lab, programs: Programs, client:
 def prepare(lab: Lab, programs: Programs, client: Client) -> tuple[str, ...]:
     """Write a client's resolv.conf; return the words that run its program, or skip."""
     lab.app.write("/etc/resolv.conf", SERVERS + client.resolv_conf)
+    return words_of(programs, client)
+
+
+def words_of(programs: Programs, client: Client) -> tuple[str, ...]:
+    """Return the words that run a client's program, or skip."""
     try:
         return programs.words(client.program)
     except MissingProgram as missing:
         pytest.skip(str(missing))
+
+
+# --- systemd-resolved, which stands between -----------------------------------------------------
+
+STUBS = f"nameserver {STUB}\noptions edns0 trust-ad\n"
+"""What systemd-resolved writes into its stub-resolv.conf."""
+BEHIND_STUB = (
+    Client("glibc", "glibc"),
+    Client("musl", "musl", says=UDP_ALONE),
+    Client("Go", "go", says=ONE_WORD),
+)
+
+
+@pytest.fixture(scope="module")
+def resolved() -> str:
+    """Return systemd-resolved's program, or skip."""
+    program = find_resolved()
+    if program is None:
+        pytest.skip("there is no systemd-resolved on this machine")
+    return program
+
+
+@pytest.fixture(scope="module")
+def asking(resolved: str) -> Iterator[Lab]:
+    """Have systemd-resolved ask kuma-dns: no capture, applications ask 127.0.0.53."""
+    with Lab() as built:
+        built.remote.call(serve_names, UPSTREAM)
+        built.app.write(RESOLV_CONF, SERVERS)
+        resolver.start(built.app, NAMES, f"--resolv-conf={RESOLV_CONF}")
+        built.app.call(start_here, resolved, "127.0.0.1:15053")
+        built.app.write("/etc/resolv.conf", STUBS)
+        yield built
+
+
+@pytest.fixture(scope="module")
+def asked(resolved: str) -> Iterator[Lab]:
+    """Have kuma-dns ask systemd-resolved: what applications ask of 127.0.0.53 is captured."""
+    with Lab() as built:
+        built.remote.call(serve_names, UPSTREAM)
+        built.app.call(start_here, resolved, "192.0.2.53:53")
+        built.app.write("/etc/resolv.conf", STUBS)
+        resolver.start(built.app, NAMES)
+        options = {"redirect.dns.enabled": True, "redirect.dns.tcp": True}
+        built.app.call(install_here, config_of(options))
+        yield built
+
+
+@pytest.mark.parametrize("client", BEHIND_STUB, ids=str)
+@pytest.mark.parametrize("way", ["asking", "asked"])
+def test_with_systemd_resolved_between_she_gets_the_same(
+    request: pytest.FixtureRequest, programs: Programs, client: Client, way: str
+) -> None:
+    lab: Lab = request.getfixturevalue(way)
+    check_rows(lab.app, client, words_of(programs, client), TABLE)

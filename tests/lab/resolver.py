@@ -30,8 +30,8 @@ READY_WITHIN = 20.0
 HTTP = ("127.0.0.1", 19153)
 """Where it tells its state by default."""
 
-_KEEPER = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", '"$@"; exit $?', "sh")
-"""Runs a program in a PID namespace; sh stays there, as its first process."""
+KEEPER = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", '"$@"; exit $?', "sh")
+"""Words before a program that run it in a PID namespace; sh stays there, as first process."""
 
 
 def document(names: Mapping[str, Sequence[str]], ttl: int = 30) -> str:
@@ -52,7 +52,7 @@ def _start_here(names: str, options: tuple[str, ...]) -> int:
     write_here(DOCUMENT, names)
     words = (PROGRAMS["kuma-dns"], "serve", f"--names={DOCUMENT}", *options)
     log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    keeper = fork_here(partial(_exec, (*_KEEPER, *words), log))
+    keeper = fork_here(partial(_exec, (*KEEPER, *words), log))
     os.close(log)
     _await_ready(keeper)
     # sh, then the server.
