@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 from contextlib import closing
+from socket import AF_INET, AF_INET6, SOCK_DGRAM
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,23 +30,25 @@ RECORDS = ("a.mesh=240.0.0.1", "two.mesh=240.0.0.2", "two.mesh=240.0.0.3")
 class World(Serving):
     """A listener on some address, and a client that is connected to it."""
 
-    def __init__(self, bind: str = "127.0.0.1", ask_at: str = "127.0.0.1") -> None:
+    def __init__(
+        self, bind: str = "127.0.0.1", ask_at: str = "127.0.0.1", ask_from: str = ""
+    ) -> None:
         """Listen and connect."""
         super().__init__(*RECORDS)
-        family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-        self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        if family == socket.AF_INET6:
+        family = AF_INET6 if ":" in bind else AF_INET
+        self.sock = socket.socket(family, SOCK_DGRAM)
+        if family == AF_INET6:
             self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.sock.bind((bind, 0))
         self.listener = UdpListener(self.sock, self.resolver, self.loop)
         self.port = int(self.sock.getsockname()[1])
-        self.client = self.connect(ask_at)
+        self.client = self.connect(ask_at, ask_from)
 
-    def connect(self, address: str) -> socket.socket:
+    def connect(self, address: str, own: str = "") -> socket.socket:
         """Return a client that takes answers from this address only."""
-        one = socket.socket(
-            socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
-        )
+        one = socket.socket(AF_INET6 if ":" in address else AF_INET, SOCK_DGRAM)
+        if own:
+            one.bind((own, 0))
         one.connect((address, self.port))
         return one
 
@@ -126,6 +129,7 @@ def test_batches_without_any_answer_are_followed_by_batches_with_some(world: Wor
 
 
 def test_a_query_of_more_bytes_than_there_is_room_is_no_query(world: World) -> None:
+    whole = b""
     for size in (ROOM, ROOM + 1, 65507):
         head = ask("a.mesh", A, opt(options=b""), ident=size % 65536)[:-2]
         room = size - len(head) - 2
@@ -133,6 +137,9 @@ def test_a_query_of_more_bytes_than_there_is_room_is_no_query(world: World) -> N
         answer = world.answers(packet + bytes(room - 4))[0]
         assert answer[:2] == packet[:2]
         assert answer[3] & 15 == (FORMERR if size > ROOM else 0)
+        if size == ROOM:
+            whole = packet + bytes(room - 4)
+    assert world.answers(whole + b"!")[0][3] & 15 == FORMERR
     world.client.send(ask("a.mesh", flags=QR)[:12] + bytes(10000))
     assert world.hears_nothing()
 
@@ -201,6 +208,7 @@ def test_what_arrived_is_answered_before_the_socket_closes_and_nothing_is_sent_a
         assert sorted([world.client.recv(512) for _ in asked]) == [right(one) for one in asked]
         world.later.answer_all()
         world.loop.turn(0)
+        assert world.counts.dropped == 0
         world.client.settimeout(0)
         with pytest.raises(OSError, match=r"refused|unavailable"):
             world.client.recv(512)
@@ -223,7 +231,7 @@ def test_an_answer_leaves_from_the_address_that_was_asked(*, late: bool) -> None
 
 def _ask_at(bind: str, address: str) -> str:
     """Return from where a client with another address is answered, at once and late."""
-    with World(bind, address) as world:
+    with World(bind, address, "::1" if ":" in address else "127.0.0.1") as world:
         world.client.send(ask("www.example.org"))
         world.until(lambda: world.later.held)
         world.later.answer_all()
@@ -231,6 +239,22 @@ def _ask_at(bind: str, address: str) -> str:
         asked = ask("a.mesh")
         assert world.answers(asked) == [right(asked)]
         return str(world.client.getpeername()[0])
+
+
+@pytest.mark.parametrize(("bind", "index"), [("0.0.0.0", 16), ("::", 32)])  # noqa: S104 - tested
+def test_the_routing_table_decides_about_the_way_out_not_the_way_in(bind: str, index: int) -> None:
+    with closing(socket.socket(AF_INET6 if ":" in bind else AF_INET, SOCK_DGRAM)) as sock:
+        sock.bind((bind, 0))
+        slots = Datagrams(sock)
+        with closing(socket.socket(sock.family, SOCK_DGRAM)) as client:
+            client.connect(("::1" if ":" in bind else "127.0.0.1", sock.getsockname()[1]))
+            client.send(b"one")
+            client.send(b"two")
+            assert slots.receive() == 2
+        for slot in range(2):
+            control = slots.peer(slot).control
+            assert len(control) > index
+            assert control[index : index + 4] == bytes(4)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +272,7 @@ def test_each_of_a_hosts_addresses_answers_for_itself(bind: str, address: str) -
     host = quiet_host()
     try:
         for one in ("10.9.9.9/32", "fd09::9/128"):
-            host.run(("ip", "addr", "add", one, "dev", "lo"))
+            host.run(("ip", "addr", "add", one, "dev", "lo", "nodad"))
         assert host.call(_ask_at, bind, address) == address
     finally:
         host.stop()
@@ -291,10 +315,10 @@ def test_time_counts_from_the_arrival_of_the_query(world: World) -> None:
 
 
 def test_answers_that_cannot_be_sent_are_counted_and_the_others_go_on() -> None:
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+    with closing(socket.socket(AF_INET, SOCK_DGRAM)) as sock:
         sock.bind(("127.0.0.1", 0))
         slots = Datagrams(sock, slots=3, room=100)
-        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+        with closing(socket.socket(AF_INET, SOCK_DGRAM)) as client:
             client.connect(sock.getsockname())
             for text in (b"one", b"two", b"three"):
                 client.send(text)
