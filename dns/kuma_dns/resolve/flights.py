@@ -20,7 +20,8 @@ are servers, each with its own address and port.
 Loops.  A query that comes back to us through some server is the same question: it joins the
 flight it came from and waits with it, so nothing multiplies.
 
-Bounds: ``MOST_FLIGHTS`` questions and ``MOST_WAITING`` clients of one of them.
+Bounds: ``MOST_FLIGHTS`` questions, ``MOST_WAITING`` clients of one of them, and ``MOST_JOINED`` of
+all beside those who came first: each of them takes 700 bytes.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ PENANCE: Final = 5.0
 """Seconds for which a server that failed is asked last."""
 MOST_FLIGHTS: Final = 2000
 MOST_WAITING: Final = 1000
+MOST_JOINED: Final = 32768
 _INSTANT: Final = 0.001
 """Seconds: alarms are rounded to it."""
 
@@ -87,7 +89,8 @@ class Landing(Protocol):
 class Flight:
     """One question, those who wait for its answer, and whom we have asked.
 
-    ``waiting`` are their queries and they themselves.  ``key`` is what makes questions equal.
+    ``waiting`` are their queries and they themselves, ``joined`` counts those who came after the
+    first.  ``key`` is what makes questions equal.
     ``order`` is whom to ask, ``turn`` how often somebody has been.
     """
 
@@ -95,6 +98,7 @@ class Flight:
         "alarm",
         "begun",
         "failed",
+        "joined",
         "key",
         "order",
         "query",
@@ -112,6 +116,7 @@ class Flight:
         self.tcp = client.tcp
         self.begun = now
         self.waiting = [(query, client)]
+        self.joined = 0
         self.order: tuple[Server, ...] = ()
         self.turn = 0
         self.tickets: list[object] = []
@@ -130,6 +135,7 @@ class Flights:
         self._landing = landing
         self._alarms: Alarms[Flight] = Alarms()
         self._flying: dict[Hashable, Flight] = {}
+        self._joined = 0
         self._sick: dict[Server, float] = {}
         self._orders: list[tuple[Server, ...]] = [()]
         self._names: dict[Server, str] = {}
@@ -166,8 +172,10 @@ class Flights:
         flight = self._flying.get(key)
         if flight is None:
             return self._start(key, query, client, now)
-        if len(flight.waiting) >= MOST_WAITING:
+        if len(flight.waiting) >= MOST_WAITING or self._joined >= MOST_JOINED:
             return TOO_MANY
+        self._joined += 1
+        flight.joined += 1
         self._counts.coalesced += 1
         flight.waiting.append((query, client))
         return None
@@ -305,6 +313,7 @@ class Flights:
             self._upstream.forget(ticket)
         flight.tickets.clear()
         del self._flying[flight.key]
+        self._joined -= flight.joined
         if response is None:
             self._counts.upstream_failures += 1
         self._counts.upstream.observe(now - flight.begun)
