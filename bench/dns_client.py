@@ -33,7 +33,6 @@ class Outcome(NamedTuple):
     p50: float
     p99: float
     worst: float
-    worst_at: float
     pause: float
 
     @property

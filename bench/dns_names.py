@@ -129,7 +129,7 @@ def write_questions(path: Path, questions: Iterable[Question]) -> Path:
     random.Random(SEED).shuffle(listed)  # noqa: S311 - an order, no secret
     with path.open("wb") as file:
         for query, addresses in listed:
-            file.write(struct.pack("=HBBB", len(query), 0, len(addresses[0]), len(addresses)))
+            file.write(struct.pack("=HBB", len(query), len(addresses[0]), len(addresses)))
             file.write(query + b"".join(addresses))
     return path
 
