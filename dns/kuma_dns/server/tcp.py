@@ -101,7 +101,8 @@ class TcpListener:
             except ConnectionError:  # gone before she was let in (accept(2))
                 continue
             except OSError:  # no descriptors or memory left: waiting connections stay readable
-                self._make_room()
+                if self._make_room():
+                    continue
                 self.loop.pause_reading(self._socket.fileno())
                 self.loop.at(self.loop.now() + _BREATH, self._listen)
                 return
@@ -114,12 +115,17 @@ class TcpListener:
         if self._sweep is None:
             self._sweep = self.loop.at(self.loop.now() + self._idle, self._on_sweep)
 
-    def _make_room(self) -> None:
-        """Close the connection that has been idle longest; one that waits for us comes last."""
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest; one that waits for us comes last.
+
+        Returns whether there was one.
+        """
         oldest = next(iter(self._connections), None)
         idle = next((one for one in self._connections if not one.waiting), oldest)
-        if idle is not None:
-            idle.close()
+        if idle is None:
+            return False
+        idle.close()
+        return True
 
     def _on_sweep(self) -> None:
         """Close who has been idle too long; come again when the next one may be."""
