@@ -27,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     words = sys.argv[1:] if argv is None else list(argv)
     ours = argv is None and is_program(NAME)
+    if ours:
+        import gc
+
+        gc.disable()  # no garbage among what imports make; a server switches it on again
     code = _serve(words[1:]) if words[:1] == ["serve"] and not _asks_help(words) else _run(words)
     if ours:
         leave(code)

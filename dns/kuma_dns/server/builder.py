@@ -10,8 +10,9 @@ What must be minded:
 
 * the child has copies of all our descriptors.  As long as it keeps them, a connection that the
   parent closes is not closed; so they go first, at full priority, before anything else;
-* then it makes itself small: it yields to everything else that runs on this core, and it is the
-  first to go when memory runs out (oom_score_adj), since the server can do without it;
+* then it makes itself small: it yields to everything else that runs on this core (the first table
+  alone is waited for and hurries), and it is the first to go when memory runs out
+  (oom_score_adj), since the server can do without it;
 * dropping a table of 100 MB takes the kernel some ms.  The child inherited the mapping of the
   former table and waits until the parent has dropped its own: then the child is the last user,
   and those ms are spent in its exit, not in our loop;
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
     from kuma_dns.server.loop import Loop, Timer
 
-PATIENCE: Final = 120.0
-"""Seconds a child may take: a million names take twelve."""
+PATIENCE: Final = 600.0
+"""Seconds a child may take: a million names take 12 of a whole core, of which it may get a tenth."""
 _REAP_FIRST: Final = 0.01
 _REAP_LAST: Final = 1.0
 """Seconds between looks whether a child has gone."""
@@ -66,10 +67,14 @@ class Report(Record):
 
 
 class Work(Record):
-    """What a child does: ``make`` gives the block; ``descriptors`` are those it reads from."""
+    """What a child does: ``make`` gives the block; ``descriptors`` are those it reads from.
+
+    ``urgent``: it need not yield to the server, which can do little without the result.
+    """
 
     make: Callable[[], tuple[bytes | bytearray, Report]]
     descriptors: tuple[int, ...] = ()
+    urgent: bool = False
 
 
 class Builder:
@@ -234,7 +239,9 @@ def _become_builder(line: int, memory: int, work: Work) -> NoReturn:
     try:
         gc.disable()
         _let_go(line, memory, *work.descriptors)
-        _yield_to_others()
+        if not work.urgent:
+            os.nice(_NICE)
+        _be_first_to_go()
         block: bytes | bytearray = b""
         try:
             block, report = work.make()
@@ -263,9 +270,8 @@ def _let_go(*kept: int) -> None:
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _yield_to_others() -> None:
-    """Leave core and memory to the server."""
-    os.nice(_NICE)
+def _be_first_to_go() -> None:
+    """Leave memory to the server: it can do without this child."""
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:  # noqa: PTH123 - lean
         score.write("1000")
 

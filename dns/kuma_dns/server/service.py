@@ -14,24 +14,25 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from kuma_dns.counts import Counts
-from kuma_dns.names.zones import Zones
 from kuma_dns.resolve.explain import Outlook
 from kuma_dns.resolve.forward import Forwarder
 from kuma_dns.resolve.resolver import Resolver
 from kuma_dns.resolve.servers import ResolvConf
 from kuma_dns.server.nameservers import NameServers
-from kuma_dns.server.sources import Plan, Sources
 from kuma_dns.server.tcp import TcpListener
 from kuma_dns.server.udp import UdpListener
 from kuma_dns.server.upstream import UpstreamSockets
+from kuma_net.record import Record
 
 if TYPE_CHECKING:
+    from kuma_dns.counts import Counts
     from kuma_dns.names.table import Table
+    from kuma_dns.names.zones import Zones
     from kuma_dns.server.http import HttpServer
     from kuma_dns.server.listening import Sockets
     from kuma_dns.server.log import Log
     from kuma_dns.server.loop import Loop
+    from kuma_dns.server.sources import Sources
     from kuma_dns.server.systemd import Notifier
     from kuma_dns.settings.load import Settings
     from kuma_dns.wire.query import Query
@@ -46,24 +47,39 @@ _GLANCE: Final = 0.02
 """Seconds between looks whether all is answered."""
 
 
+class World(Record):
+    """What a service is made of: its sockets, its names (on their way already), who hears of it.
+
+    ``born`` is when all began, by the loop's clock.
+    """
+
+    sockets: Sockets
+    zones: Zones
+    sources: Sources
+    loop: Loop
+    log: Log
+    counts: Counts
+    notifier: Notifier
+    born: float
+
+
 class Service:
     """The running server."""
 
-    def __init__(
-        self, settings: Settings, sockets: Sockets, loop: Loop, log: Log, notifier: Notifier
-    ) -> None:
-        """Take bound sockets and begin to answer; names come with ``start``."""
-        self.loop = loop
-        self.log = log
-        self.counts = Counts()
+    def __init__(self, settings: Settings, world: World) -> None:
+        """Begin to answer."""
+        self.loop = loop = world.loop
+        self.log = world.log
+        self.counts = world.counts
         self.started = time.time()
         self.ending = False
         self.table: Table | None = None
         self.http: HttpServer | None = None
-        self._sockets = sockets
+        self._sockets = world.sockets
+        self._sources = world.sources
+        self._notifier = world.notifier
+        self._born = world.born
         self._conf = ResolvConf()
-        self._born = loop.now()
-        self._notifier = notifier
         self._upstream = UpstreamSockets(loop, self.counts)
         self.forwarder = Forwarder(
             self._upstream,
@@ -72,17 +88,15 @@ class Service:
             serve_stale=settings.serve_stale,
         )
         self._upstream.attach(self.forwarder.flights)
-        zones = Zones(settings.zones)
-        self.resolver = Resolver(zones, self.counts, self.forwarder)
-        self._nameservers = NameServers(settings, sockets.places, self._use_servers, log)
-        self._sources = Sources(_plan(settings, zones), loop, self._use_table, log, self.counts)
-        self._sources.on_end = self._tell_ready
-        self._udp = [UdpListener(one, self.resolver, loop) for one in sockets.udp]
+        self.resolver = Resolver(world.zones, self.counts, self.forwarder)
+        places = self._sockets.places
+        self._nameservers = NameServers(settings, places, self._use_servers, self.log)
+        self._udp = [UdpListener(one, self.resolver, loop) for one in self._sockets.udp]
         self._tcp = [
             TcpListener(
                 one, self.resolver, loop, idle=settings.tcp_idle, most=settings.tcp_connections
             )
-            for one in sockets.tcp
+            for one in self._sockets.tcp
         ]
         loop.keep_time(self.resolver.due, self.resolver.tick)
         loop.keep_time(self.forwarder.due, self.forwarder.tick)
@@ -109,12 +123,12 @@ class Service:
         return Outlook(servers, beyond.peek(query), beyond.is_flying(query), self.violations)
 
     def start(self) -> None:
-        """Read names and servers for the first time, and wait for signals."""
+        """Read the servers for the first time, and wait for signals."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.on_signal(number, self.end)
         self.loop.on_signal(signal.SIGHUP, self.reload)
         self._nameservers.start(self.loop)
-        self._sources.start()
+        self._sources.on_end = self._tell_ready
         self._at_last = self.loop.at(self.loop.now() + READY_AT_LAST, self._ready_at_last)
 
     def reload(self) -> None:
@@ -130,7 +144,8 @@ class Service:
         self.forwarder.use_servers(conf)
         self.resolver.use_search(conf.search)
 
-    def _use_table(self, table: Table) -> None:
+    def use_table(self, table: Table) -> None:
+        """Answer from these names from now on."""
         first, self.table = self.table is None, table
         now = self.loop.now()
         self.resolver.use_table(table, now)
@@ -191,7 +206,3 @@ class Service:
         self._upstream.close()
         self.log.info("ended", unanswered=len(self.forwarder.flights))
         self._notifier.close()
-
-
-def _plan(settings: Settings, zones: Zones) -> Plan:
-    return Plan(settings.names, settings.hosts, settings.records, zones, settings.ttl)

@@ -56,13 +56,18 @@ class Voice(Protocol):
 
 
 class Plan(Record):
-    """Where names come from: ``names`` are files or ``unix:SOCKET``, ``records`` NAME=IP."""
+    """Where names come from: ``names`` are files or ``unix:SOCKET``, ``records`` NAME=IP.
+
+    ``ttl`` is for when no source tells one; ``patience`` how many seconds the first table waits
+    for sources that are not there yet.
+    """
 
     names: tuple[str, ...]
     hosts: tuple[str, ...]
     records: tuple[str, ...]
     zones: Zones
     ttl: int
+    patience: float = PATIENCE
 
 
 class Sources:
@@ -169,7 +174,7 @@ class Sources:
         if self.table is not None or not self.waiting:
             self._builder.request()
             return
-        left = self._began + PATIENCE - self._loop.now()
+        left = self._began + self._plan.patience - self._loop.now()
         if left > 0:
             self._after(left)
         elif self._work().descriptors or self._read or self._plan.records:
@@ -185,7 +190,8 @@ class Sources:
             if poll.descriptor >= 0
         ]
         material = Material((*origins, *documents), plan.records, plan.zones, plan.ttl)
-        return Work(lambda: make(material), tuple([one.descriptor for one in documents]))
+        descriptors = tuple([one.descriptor for one in documents])
+        return Work(lambda: make(material), descriptors, urgent=self.table is None)
 
     def _on_done(self, table: Table | None, report: Report) -> None:
         if table is None:
