@@ -63,7 +63,7 @@ class Forwarder:
         self.cache = Cache(cache_size, serve_stale)
         self._counts = counts
         self._authority: Authority | None = None
-        self._impatient: Alarms[Flight] = Alarms()
+        self._impatient: Alarms[Hashable] = Alarms()
 
     def use_servers(self, conf: ResolvConf) -> None:
         """Ask the servers of a resolv.conf from now on, the way it says."""
@@ -80,9 +80,9 @@ class Forwarder:
 
     def tick(self, now: float) -> None:
         """Ask further servers, give stale answers, give up: whatever is due."""
-        for flight in self._impatient.ring(now):
-            kept = self.cache.get(flight.key, now)
-            if self.flights.get(flight.key) is flight and kept is not None:
+        for key in self._impatient.ring(now):
+            flight, kept = self.flights.get(key), self.cache.get(key, now)
+            if flight is not None and kept is not None:
                 waiting, flight.waiting = flight.waiting, []
                 for query, client in waiting:
                     self._send(query, client, self._stale(kept, query, client))
@@ -109,7 +109,7 @@ class Forwarder:
         remark = self.flights.board(key, query, client, now)
         if remark is None:
             if kept is not None:
-                self._be_impatient(key, now)
+                self._impatient.set(now + STALE_PATIENCE, key)
             return None
         packet = self._failed(query, remark) if kept is None else self._stale(kept, query, client)
         self._counts.answered(query.qtype, UPSTREAM, packet[3] & 15)
@@ -127,13 +127,8 @@ class Forwarder:
         if response.dangling and mesh_name(response, self._authority) < 0:
             return None
         packet = self._relayed(response, query, client, int(now - kept.born))
-        brief = not response.chain and len(packet) <= query.size
+        brief = len(packet) <= query.size and mesh_name(response, self._authority) < 0
         return Answer(packet, BRIEFLY if brief else NEVER)
-
-    def _be_impatient(self, key: Hashable, now: float) -> None:
-        flight = self.flights.get(key)
-        if flight is not None:
-            self._impatient.set(now + STALE_PATIENCE, flight)
 
     def _relayed(self, response: Response, query: Query, client: Client, age: int) -> bytes:
         """Return a response as this client is to have it."""
@@ -166,13 +161,16 @@ class Forwarder:
 
     def landed(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
         """Keep a response and answer those who wait."""
-        if response is None or (response.rcode in FAILURES and not self.suits(response)):
+        if response is None or response.truncated or self._fails(response):
             self._lost(flight, response, remark, now)
             return
         if type(flight.key) is tuple and (not response.dangling or self.suits(response)):
             self.cache.put(flight.key, response, now)
         for query, client in flight.waiting:
             self._send(query, client, self._relayed(response, query, client, 0))
+
+    def _fails(self, response: Response) -> bool:
+        return response.rcode in FAILURES and not self.suits(response)
 
     def _lost(self, flight: Flight, response: Response | None, remark: Remark, now: float) -> None:
         """Answer those who wait with what is kept, with the failure, or with what is missing."""
@@ -182,7 +180,7 @@ class Forwarder:
         for query, client in flight.waiting:
             if kept is not None:
                 packet = self._stale(kept, query, client)
-            elif response is None:
+            elif response is None or (response.truncated and client.tcp):
                 packet = self._failed(query, remark)
             else:
                 packet = self._relayed(response, query, client, 0)
