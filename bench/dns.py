@@ -21,6 +21,10 @@ for all.  Settings of the others are in ``dns_servers.py``, names and packets in
   part is shown beside.
 
 dnsmasq is not asked about 1,000,000 names: it needs more than six minutes to read them.
+
+An independent witness: dnsperf (one thread, 128 questions under way) measures the same rates of
+unbound within 3 %.  Of ours it sees 225,000 a second where this client sees 250,000: with a
+system call for each packet it is then at its own end.
 """
 
 from __future__ import annotations

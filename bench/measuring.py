@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -172,7 +173,7 @@ def report(figures: Sequence[Figure], remarks: str = "") -> int:
 
 
 def machine() -> str:
-    """Describe the machine: cores, kernel, Python and the firewall's tools."""
+    """Describe the machine: cores, kernel, Python, the firewall's tools and other resolvers."""
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return ", ".join(
@@ -183,5 +184,17 @@ def machine() -> str:
             f"Python {sys.version.split()[0]}",
             run(["nft", "--version"]).split(" (")[0],
             run(["iptables", "--version"]).strip(),
+            *resolvers(),
         ]
     )
+
+
+def resolvers() -> list[str]:
+    """Return name and version of the name servers we are compared with, if they are there."""
+    found = []
+    for name, flag in (("unbound", "-V"), ("dnsmasq", "--version")):
+        program = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+        version = re.search(r"[Vv]ersion (\S+)", run([program, flag])) if program else None
+        if version:
+            found.append(f"{name} {version[1]}")
+    return found
