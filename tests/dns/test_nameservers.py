@@ -37,7 +37,7 @@ class World:
     def start(self, *flags: tuple[str, str], listeners: tuple[Server, ...] = (HERE,)) -> None:
         """Read the file from now on."""
         settings = load([("--resolv-conf", str(self.path)), *flags], {})
-        log = Log("debug", Sample(100, 1), descriptor=self.log_file.fileno())
+        log = Log("info", Sample(100, 1), descriptor=self.log_file.fileno())
         self.made = NameServers(settings, listeners, self.used.append, log)
         self.made.start(self.loop)
 

@@ -48,6 +48,13 @@ def test_it_answers_by_udp_and_tcp(server: DnsServer) -> None:
     assert says(server.port, "nobody.mesh") == "NXDOMAIN"
 
 
+def test_questions_that_nobody_answers_are_logged_with_the_servers(server: DnsServer) -> None:
+    assert says(server.port, "www.example.org") == "SERVFAIL 23"
+    assert eventually(lambda: bool(server.events("upstream-failed")))
+    event = server.events("upstream-failed")[0]
+    assert (event["questions"], event["errors_of_servers"]) == (1, {"127.0.0.1:9": 1})
+
+
 def test_an_idle_server_does_not_wake_up(server: DnsServer) -> None:
     says(server.port, "backend.mesh")
     # The child that made the first table is waited for, and what the memo keeps briefly ends.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kuma_dns.settings.grammar import Sample
 
-LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+LEVELS: Final = {"info": 20, "warning": 30, "error": 40}
 STDERR: Final = 2
 INTERVAL: Final = 60.0
 """Seconds after which an event is written from its first line on again."""
@@ -58,7 +58,7 @@ class Log:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Write what is at least as grave as ``level`` (debug, info, warning, error)."""
+        """Write what is at least as grave as ``level`` (info, warning, error)."""
         self._level = LEVELS[level]
         self._sample = sample
         self._descriptor = descriptor
@@ -68,10 +68,6 @@ class Log:
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
         self.lost = 0
-
-    def debug(self, event: str, **fields: object) -> None:
-        """Write what helps to follow what happens."""
-        self._write("debug", event, fields)
 
     def info(self, event: str, **fields: object) -> None:
         """Write what a person may want to know."""

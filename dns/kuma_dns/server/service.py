@@ -99,7 +99,8 @@ class Service:
             for one in self._sockets.tcp
         ]
         loop.keep_time(self.resolver.due, self.resolver.tick)
-        loop.keep_time(self.forwarder.due, self.forwarder.tick)
+        self._failures = 0
+        loop.keep_time(self._due, self._tick)
 
     @property
     def ready(self) -> bool:
@@ -152,6 +153,19 @@ class Service:
         if first:
             self._at_last.cancel()
             self.counts.ready_wait.observe(now - self._born)
+
+    def _due(self) -> float | None:
+        """Return when there is something to do for questions under way, or to tell of them."""
+        if self.counts.upstream_failures != self._failures:
+            return 0.0
+        return self.forwarder.due()
+
+    def _tick(self, now: float) -> None:
+        self.forwarder.tick(now)
+        failures, self._failures = self._failures, self.counts.upstream_failures
+        if failures != self._failures:
+            count, errors = self._failures - failures, self.counts.upstream_errors
+            self.log.warning("upstream-failed", questions=count, errors_of_servers=errors)
 
     def _tell_ready(self) -> None:
         """Tell systemd after every attempt to read the names: the end of a reload, too."""

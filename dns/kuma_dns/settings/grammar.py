@@ -24,7 +24,7 @@ HTTP_PORT: Final = 19153
 LONGEST_TTL: Final = 604800
 """A week: RFC 8767 section 4 has caches take nothing longer seriously."""
 LONGEST_TIME: Final = 86400.0
-LEVELS: Final = ("debug", "info", "warning", "error")
+LEVELS: Final = ("info", "warning", "error")
 OFF: Final = ("off", "none", "false", "")
 _RIGHT_ADDRESS: Final = "write an IP address, such as 127.0.0.1:{port} or [::1]:{port}"
 

@@ -66,11 +66,13 @@ def test_an_event_is_one_line_with_time_and_level(pipe: Pipe) -> None:
     ]
 
 
-def test_what_is_less_grave_than_asked_is_not_written(pipe: Pipe) -> None:
-    pipe.log.debug("detail")
+def test_what_is_less_grave_than_asked_is_not_written() -> None:
+    pipe = Pipe("warning", 3, 4)
     pipe.log.info("something")
+    pipe.log.warning("oddity")
     pipe.log.error("trouble")
-    assert [line["event"] for line in pipe.lines()] == ["something", "trouble"]
+    assert [line["event"] for line in pipe.lines()] == ["oddity", "trouble"]
+    pipe.close()
 
 
 def test_a_flood_of_one_event_is_thinned_out_and_says_by_how_much(pipe: Pipe) -> None:
