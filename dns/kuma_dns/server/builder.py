@@ -39,10 +39,10 @@ from kuma_net.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kuma_dns.server.loop import Loop, Timer
+    from kuma_dns.server.loop import Loop
 
 PATIENCE: Final = 600.0
-"""Seconds a child may take: a million names take 12 of a whole core, of which it may get a tenth."""
+"""Seconds a child may take: a million names are 12 of a whole core, but it may get a tenth."""
 _REAP_FIRST: Final = 0.01
 _REAP_LAST: Final = 1.0
 """Seconds between looks whether a child has gone."""
@@ -117,16 +117,21 @@ class Builder:
     def _finished(self, table: Table | None, report: Report) -> None:
         run, self._run = self._run, None
         self._on_done(table, report)
+        self._gone = [gone for gone in self._gone if not gone.reaped]
         if run is not None:
+            self._gone.append(run)
             run.let_go()
         if self._again:
             self._again = False
             self.request()
 
     def close(self) -> None:
-        """End the child that runs, if any."""
+        """End the child that runs, if any, and those that are about to go."""
+        for gone in self._gone:
+            gone.end()
         if self._run is not None:
             run, self._run = self._run, None
+            run.give_up()
             run.end()
 
 
@@ -143,6 +148,8 @@ class _Run:
         self._loop = loop
         self._on_end = on_end
         self._said = bytearray()
+        self._patience = patience
+        self.reaped = False
         self._memory = os.memfd_create("kuma-dns-names", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             self._socket, theirs = socket.socketpair()
@@ -161,8 +168,7 @@ class _Run:
         theirs.close()
         self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
         loop.on_readable(self._socket.fileno(), self._hear)
-        self._timer: Timer | None = loop.at(loop.now() + patience, self._late)
-        self._patience = patience
+        self._timer = loop.at(loop.now() + patience, self._late)
 
     def _hear(self) -> None:
         """Take what the child says; the end of it is the end of its work."""
@@ -199,8 +205,7 @@ class _Run:
 
     def _stop_listening(self) -> None:
         self._loop.forget(self._socket.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
 
     def let_go(self) -> None:
         """Let the child end, now that the former table is no longer mapped here."""
@@ -210,18 +215,25 @@ class _Run:
     def _reap(self, pause: float) -> None:
         """Wait for the child without waiting."""
         with suppress(ChildProcessError):
-            if os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            if not self.reaped and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
                 later = min(2 * pause, _REAP_LAST)
                 self._loop.at(self._loop.now() + pause, lambda: self._reap(later))
+                return
+        self.reaped = True
 
-    def end(self) -> None:
-        """Kill the child and wait for it: the server itself ends."""
+    def give_up(self) -> None:
+        """Hear the child no longer."""
         self._stop_listening()
         self._socket.close()
         os.close(self._memory)
-        with suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+
+    def end(self) -> None:
+        """Kill the child and wait for it: the server itself ends."""
+        if not self.reaped:
+            self.reaped = True
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
 
 
 def _mapped(memory: int) -> Table:

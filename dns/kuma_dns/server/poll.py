@@ -55,6 +55,7 @@ class Poll:
         on_news: Callable[[Poll, bool], None],
         *,
         patience: float = PATIENCE,
+        longest: int = LONGEST_SOURCE,
     ) -> None:
         """Call ``on_news`` when a document (True) or another ``problem`` (False) has come."""
         self.path = path
@@ -64,6 +65,7 @@ class Poll:
         self._loop = loop
         self._on_news = on_news
         self._patience = patience
+        self._longest = longest
         self._etag = ""
         self._digest = b""
         self._asked = 0.0
@@ -74,7 +76,7 @@ class Poll:
         """Ask now, and then each second."""
         self._asked = self._loop.now()
         try:
-            self._exchange = exchange = _Exchange(self._loop, self._on_end)
+            self._exchange = exchange = _Exchange(self._loop, self._on_end, self._longest)
         except OSError as problem:  # no descriptors left: the next question may find some
             self._on_end(problem.strerror or str(problem))
             return
@@ -129,7 +131,7 @@ class Poll:
 class _Exchange:
     """One question and its answer; ``on_end`` is told what was wrong, or an empty text."""
 
-    def __init__(self, loop: Loop, on_end: Callable[[str], None]) -> None:
+    def __init__(self, loop: Loop, on_end: Callable[[str], None], longest: int) -> None:
         import h11  # 25 ms that a server without a socket to poll does not spend
 
         self.status = 0
@@ -139,6 +141,7 @@ class _Exchange:
         self._h11 = h11
         self._loop = loop
         self._on_end = on_end
+        self._longest = longest
         self._codec = h11.Connection(h11.CLIENT)
         self._size = 0
         self._named = False
@@ -209,8 +212,8 @@ class _Exchange:
             return self._begin(event)
         if isinstance(event, self._h11.Data):
             self._size += len(event.data)
-            if self._size > LONGEST_SOURCE:
-                return f"longer than {LONGEST_SOURCE} bytes"
+            if self._size > self._longest:
+                return f"longer than {self._longest} bytes"
             self.digest.update(event.data)
             _write_all(self._memory, event.data)
         if isinstance(event, self._h11.EndOfMessage):
