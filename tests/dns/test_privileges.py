@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuma_dns.server.privileges import Identity, drop, identity, raise_descriptors
+from kuma_dns.server.privileges import Identity, drop, identity, owning, raise_descriptors
 from kuma_net.errors import ConfigError
 from kuma_net.host.capabilities import STATUS, effective
 from lab.agent import Agent, CallError
@@ -50,8 +51,6 @@ def dropped_here(wanted: Identity | None) -> dict[str, str]:
 
 def open_raw_here() -> None:
     """Do what takes CAP_NET_RAW."""
-    import socket
-
     socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close()
 
 
@@ -89,6 +88,19 @@ def test_only_root_may_become_another_user() -> None:
         call_as(1000, dropped_here, SIDECAR)
     state = call_as(1000, dropped_here, Identity(1000, 1000, "user 1000"))
     assert state["Uid"] == "1000 1000 1000 1000"
+
+
+def test_sockets_belong_to_the_user_we_become(agent: Agent) -> None:
+    assert agent.call(owners_here, SIDECAR) == (5678, 0)
+    assert agent.call(owners_here, None) == (0, 0)
+
+
+def owners_here(wanted: Identity | None) -> tuple[int, int]:
+    """Return to whom sockets belong, made within and after."""
+    with owning(wanted), socket.socket() as inner:
+        first = os.fstat(inner.fileno()).st_uid
+    with socket.socket() as outer:
+        return first, os.fstat(outer.fileno()).st_uid
 
 
 def test_a_user_that_the_namespace_does_not_map_is_told() -> None:

@@ -1,11 +1,14 @@
 """Sockets, files, time and processes of the resolver: everything that is not a value.
 
-``loop``       waits for readiness, timers and signals, and calls whoever asked for them
-``udp``        many datagrams a system call, answered where they lie
-``tcp``        connections of clients
-``upstream``   sockets to upstream servers
-``listening``  the sockets we listen on: our own, or systemd's; ``privileges``: giving up root's
-``builder``    makes the table in a process of its own; ``sources``: when to make it anew
-``http``       /metrics, /ready, /names; ``log``: one line of JSON for each thing worth saying
-``server``     all of it together
+``loop``         waits for readiness, timers and signals, and calls whoever asked for them
+``udp``          clients by UDP; ``datagrams`` and ``bursts``: many of them a system call
+``tcp``          clients by TCP; ``connection`` is one of them
+``upstream``     sockets to other servers, ``upstream_tcp`` the long way; ``nameservers``: which ones
+``sources``      when to make the names anew; ``files`` and ``poll`` notice changes
+``builder``      makes the table in a process of its own, from what ``reading`` reads there
+``listening``    the sockets we answer at; ``systemd``: those it hands over, and what it is told
+``privileges``   giving up root's
+``http``         a small HTTP server; ``pages`` and ``exposition``: what it serves
+``log``          one line of JSON for each thing worth saying
+``service``      all of it together while it runs; ``server``: how that begins
 """
