@@ -1,9 +1,10 @@
 """Sockets, files, time and processes of the resolver: everything that is not a value.
 
 ``loop``         waits for readiness, timers and signals, and calls whoever asked for them
-``udp``          clients by UDP; ``datagrams`` and ``bursts``: many of them a system call
+``udp``          clients by UDP; ``datagrams``: many of them a system call
 ``tcp``          clients by TCP; ``connection`` is one of them
-``upstream``     sockets to other servers, ``upstream_tcp`` the long way; ``nameservers``: which ones
+``upstream``     other servers by UDP, ``bursts`` of questions; ``upstream_tcp``: by TCP
+``nameservers``  which servers that are
 ``sources``      when to make the names anew; ``files`` and ``poll`` notice changes
 ``builder``      makes the table in a process of its own, from what ``reading`` reads there
 ``listening``    the sockets we answer at; ``systemd``: those it hands over, and what it is told
