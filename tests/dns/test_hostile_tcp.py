@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 HERE = "NOERROR 240.0.0.1"
 IDLE = 1.0
 """Seconds after which the server closes an idle connection, where a test waits for that."""
-AT_ONCE = 0.5
-"""Seconds: a server in order takes one millisecond, on a busy machine some tens."""
+AT_ONCE = 2.0
+"""Seconds: a server in order takes a millisecond, and little of this on a busy machine."""
 CONNECTIONS = 1000
 """That the server keeps open by default."""
 MB = 1 << 20
@@ -184,7 +184,7 @@ def test_the_slow_are_closed_and_the_honest_do_not_notice(server: DnsServer) -> 
         waited = silent + slow
         assert eventually(lambda: all(map(is_closed, waited)), IDLE + 5)
     # Neither an announced length nor single bytes have bought them time.
-    assert time.monotonic() - began < 2 * IDLE + 1
+    assert time.monotonic() - began < 2 * IDLE + 5
     assert eventually(lambda: server.metric("kuma_dns_tcp_connections") <= 1)
 
 
