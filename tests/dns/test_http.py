@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -50,6 +52,7 @@ class World:
         """Yield a long page and count what was made of it."""
         for _ in range(LONG):
             self.made += 1
+            yield b""
             yield bytes(65536)
 
     def torn(self) -> Iterator[bytes]:
@@ -226,6 +229,24 @@ def test_beyond_the_bound_a_connection_takes_the_place_of_the_oldest(world: Worl
     world.turn_until(lambda: len(world.server.connections) == MOST_CONNECTIONS - 1)
     for client in idle:
         client.close()
+
+
+def test_without_descriptors_it_waits_a_moment_instead_of_spinning(world: World) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with world.client() as client:
+        client.sendall(get("/plain").encode())
+        taken = os.open(os.devnull, os.O_RDONLY)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken, hard))
+        try:
+            world.loop.turn(0.1)
+            began = time.monotonic()
+            world.loop.turn(0.2)
+            assert time.monotonic() - began > 0.1, "it was called again at once"
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(taken)
+        assert world.said(client).endswith(b"hello nobody\n")
+    assert not world.problems
 
 
 def test_a_client_that_resets_is_forgotten(world: World) -> None:

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from kuma_dns.names.join import Joined
+from kuma_dns.names.source import Names
+from kuma_dns.names.table import Table
+from kuma_dns.names.zones import Zones
+from kuma_dns.server.pages import names_in_pieces
+from kuma_dns.wire.name import key_of
 from lab.dns_asking import says
 from lab.dns_server import DnsServer
 
@@ -64,6 +70,15 @@ def test_many_names_come_in_pieces_and_are_all_there(tmp_path: Path) -> None:
         told = json.loads(server.get("/names")[1])
     assert len(told["records"]) == MANY
     assert [record["name"] for record in told["records"] if record.get("collides")] == ["s0.mesh"]
+
+
+def test_no_piece_takes_long_though_most_of_a_table_is_not_told() -> None:
+    records = [(key_of("one.mesh"), bytes(4 * 200), b"")]
+    records += [(key_of(f"n{n}.mesh"), n.to_bytes(4, "big"), b"") for n in range(2000)]
+    table = Table(Joined([Names("x", records)], Zones()).block())
+    entries = sum(1 for _ in table)
+    assert entries > 4000, "there are no reverse names"
+    assert len(list(names_in_pieces(table, ()))) > entries / 300
 
 
 def test_before_the_first_names_there_is_nothing_to_tell(tmp_path: Path) -> None:

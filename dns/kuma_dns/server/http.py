@@ -35,6 +35,8 @@ PATIENCE: Final = 5.0
 """Seconds until a request must be there, and within which each piece of an answer is taken."""
 LINGER: Final = 1.0
 """Seconds to wait for the client to close after us."""
+BREATH: Final = 0.5
+"""Seconds without accepting when there are no descriptors left."""
 _READ: Final = 4096
 """Bytes of a request that are taken in one turn: h11 bounds what it keeps, not what it is given."""
 _BREATH: Final = 0.1
@@ -208,7 +210,7 @@ class _Connection:
         """Write as much as the client takes, one piece a turn at most."""
         try:
             self._unsent = self._unsent or next(self._pieces)
-            sent = self._socket.send(self._unsent)
+            sent = self._socket.send(self._unsent) if self._unsent else 0
         except BlockingIOError:
             sent = 0
         except StopIteration:

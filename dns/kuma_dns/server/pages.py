@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from kuma_dns.names.addresses import each_text
@@ -27,8 +28,8 @@ _INDEX: Final = b"""\
 /names                what is served, as JSON with a name on each line
 /explain?name=NAME    why NAME is answered as it is; &type=AAAA asks for a type
 """
-_PIECE: Final = 200
-"""Names in one piece of /names: a millisecond of work."""
+_PIECE: Final = 256
+"""Entries of the table that one piece of /names is made from: a millisecond of work."""
 
 
 class Pages:
@@ -78,7 +79,7 @@ class Pages:
 
     def _names(self, _: Mapping[str, str]) -> Page:
         service = self._service
-        return Page(_told_names(service.table, service.violations), JSON)
+        return Page(names_in_pieces(service.table, service.violations), JSON)
 
     def _explain(self, query: Mapping[str, str]) -> Page:
         kind = type_number(query.get("type", "A"))
@@ -101,7 +102,7 @@ def json_line(record: Record) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def _told_names(table: Table | None, violations: tuple[str, ...]) -> Iterator[bytes]:
+def names_in_pieces(table: Table | None, violations: tuple[str, ...]) -> Iterator[bytes]:
     """Yield /names in pieces; the table stays the one it was when the page was asked for."""
     head = {
         "ready": table is not None,
@@ -113,27 +114,29 @@ def _told_names(table: Table | None, violations: tuple[str, ...]) -> Iterator[by
         "violations": violations,
     }
     yield json.dumps(head)[:-1].encode() + b', "records": ['
-    lines: list[str] = []
-    first = True
-    for key, entry in table or ():
-        if entry.flags & KNOWN and not entry.flags & REVERSE and table:
-            lines.append(json.dumps(_told(key, entry, table)))
-            if len(lines) >= _PIECE:
-                yield ("\n" if first else ",\n").encode() + ",\n".join(lines).encode()
-                lines, first = [], False
-    if lines:
-        yield ("\n" if first else ",\n").encode() + ",\n".join(lines).encode()
+    comma = "\n"
+    entries = iter(table or ())
+    while some := list(islice(entries, _PIECE)):
+        lines = [_line(key, entry, table) for key, entry in some if _is_told(entry)]
+        # A piece may be empty: most of a large table are reverse names, which are not told.
+        yield (comma + ",\n".join(lines)).encode() if lines else b""
+        comma = ",\n" if lines else comma
     yield b"\n]}\n"
 
 
-def _told(key: bytes, entry: Entry, table: Table) -> dict[str, object]:
+def _is_told(entry: Entry) -> bool:
+    return entry.flags & (KNOWN | REVERSE) == KNOWN
+
+
+def _line(key: bytes, entry: Entry, table: Table | None) -> str:
+    """Return one name as JSON."""
     told: dict[str, object] = {
         "name": text_of(key),
         "ips": each_text(entry.ipv4, entry.ipv6),
-        "source": table.sources[entry.source],
+        "source": table.sources[entry.source] if table else "",
     }
     if entry.flags & DERIVED:
         told["derived"] = True
     if entry.flags & COLLIDES:
         told["collides"] = True
-    return told
+    return json.dumps(told)
