@@ -132,12 +132,12 @@ def pointer(target: bytes, ttl: int) -> Part:
     return Part(POINTER + _RECORD(PTR, IN, ttl, len(target)) + target, 1)
 
 
-def soa(zone: bytes, ttl: int, serial: int, owner: bytes | None = None) -> Part:
-    """Return a zone's SOA record; ``owner`` is written instead of the zone's name if given.
+def soa(zone: bytes, ttl: int, serial: int) -> Part:
+    """Return a zone's SOA record.
 
     Its last number and its own TTL are how long "there is none" may be believed (RFC 2308
     section 5).
     """
     ttl = min(ttl, _LONGEST_TTL)
     data = b"\2ns" + zone + b"\nhostmaster" + zone + _NUMBERS(serial, 3600, 600, 86400, ttl)
-    return Part((zone if owner is None else owner) + _RECORD(SOA, IN, ttl, len(data)) + data, 1)
+    return Part(zone + _RECORD(SOA, IN, ttl, len(data)) + data, 1)

@@ -41,7 +41,7 @@ class Elsewhere:
         self.asked: list[bytes] = []
         self.authorities: list[Authority] = []
 
-    def answer(self, query: Query, client: Client, now: float) -> Answer | None:
+    def answer(self, query: Query, client: Client, now: float) -> None:
         """Take a query."""
         assert client is not None
         assert now >= 0
