@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kuma_dns.counts import Counts
+from kuma_dns.names.zones import Zones
+from kuma_dns.server.listening import open_sockets
+from kuma_dns.server.log import Log
+from kuma_dns.server.loop import Loop
+from kuma_dns.server.service import READY_AT_LAST, Service, World
+from kuma_dns.server.sources import Plan, Sources
+from kuma_dns.server.systemd import Inherited, Notifier
+from kuma_dns.settings.load import load
 from lab.dns_asking import by_udp, connected, framed, heard, query, says, told
 from lab.dns_server import DnsServer
 from lab.dns_slow import SlowServer
@@ -17,6 +27,8 @@ from lab.processes import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from kuma_dns.settings.load import Settings
 
 BACKEND = {"records": [{"name": "backend.mesh", "ips": ["240.0.0.1", "::ffff:f000:1"]}], "ttl": 30}
 
@@ -152,3 +164,57 @@ def test_an_upstream_that_never_answers_does_not_keep_it_from_ending(
         server.tell(signal.SIGTERM)
         assert server.end() == 0
         assert server.events("ended")[0]["unanswered"] == 1
+
+
+# --- in this process, with a clock that can be put forward --------------------------------------
+
+
+class Clock:
+    """Monotonic time, and some more."""
+
+    def __init__(self) -> None:
+        """Begin on time."""
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        """Return seconds."""
+        return time.monotonic() + self.ahead
+
+
+def test_systemd_is_told_at_last_though_there_are_no_names(tmp_path: Path) -> None:
+    clock = Clock()
+    settings = load([("--names", str(tmp_path / "none")), ("--listen", "127.0.0.1:0")], {})
+    loop = Loop(lambda problem: pytest.fail(str(problem)))
+    loop.now = clock
+    with (
+        (tmp_path / "log").open("wb") as file,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+    ):
+        manager.bind(str(tmp_path / "notify"))
+        log = Log("info", settings.log_sample, descriptor=file.fileno())
+        service = _service(settings.replace(http=None), loop, log, str(tmp_path / "notify"))
+        service.start()
+        loop.turn(0)
+        clock.ahead = READY_AT_LAST + 1
+        loop.turn(0)
+        manager.settimeout(5)
+        assert manager.recv(100) == b"READY=1\nSTATUS=waiting for the first names"
+        assert not service.ready
+        service.end()
+        service.end()
+        service.close()
+        loop.close()
+    assert '"no-names-yet"' in (tmp_path / "log").read_text()
+
+
+def _service(settings: Settings, loop: Loop, log: Log, notify: str) -> Service:
+    """Return a service as ``server.run`` makes it."""
+    counts, zones = Counts(), Zones(settings.zones)
+    plan = Plan(settings.names, settings.hosts, settings.records, zones, settings.ttl)
+    sources = Sources(plan, loop, lambda table: service.use_table(table), log, counts)  # noqa: PLW0108 - there is no service yet
+    sources.start()
+    sockets = open_sockets(settings, Inherited())
+    notifier = Notifier({"NOTIFY_SOCKET": notify})
+    world = World(sockets, zones, sources, loop, log, counts, notifier, loop.now())
+    service = Service(settings, world)
+    return service
