@@ -197,6 +197,8 @@ class _Exchange:
 
     def _heard(self, piece: bytes) -> str | None:
         """Take a piece of the answer; say how the exchange ended, None if it goes on."""
+        if not piece and not self.status:
+            return "closed without an answer"
         self._codec.receive_data(piece)
         while True:
             event = self._codec.next_event()
@@ -218,8 +220,6 @@ class _Exchange:
             _write_all(self._memory, event.data)
         if isinstance(event, self._h11.EndOfMessage):
             return ""
-        if isinstance(event, self._h11.ConnectionClosed):
-            return "closed without an answer"
         return None
 
     def _begin(self, response: h11.Response) -> str | None:
