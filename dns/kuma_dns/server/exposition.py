@@ -152,6 +152,7 @@ def _ours(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
     )
     yield _gauge(OURS + "cache_entries", "Answers in the cache.", gauges.cache_entries)
     yield _gauge(OURS + "memo_entries", "Queries whose bytes are known.", gauges.memo_entries)
+    yield _counter(OURS + "memo_hits_total", "Queries answered by their bytes.", counts.memo_hits)
     yield _counter(
         OURS + "coalesced_total",
         "Queries that waited for the answer to an equal one.",

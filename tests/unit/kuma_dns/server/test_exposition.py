@@ -40,6 +40,7 @@ def counts() -> Counts:
     made.upstream_seconds = {"[::1]:53": 0.5, "10.0.0.53:53": 0.0}
     made.upstream_answers = {"[::1]:53": 4}
     made.reload_errors = 9
+    made.memo_hits = 11
     return made
 
 
@@ -108,6 +109,7 @@ def test_cache_and_servers_have_series_of_their_own() -> None:
     assert value(read["kuma_dns_flights"]) == 2
     assert value(read["kuma_dns_tcp_connections"]) == 6
     assert value(read["kuma_dns_memo_entries"]) == 4
+    assert value(read["kuma_dns_memo_hits"]) == 11
     assert value(read["kuma_dns_ready"]) == 0
     assert value(read["kuma_dns_reload_errors"]) == 9
     assert value(read["kuma_dns_upstream_queries"], server="[::1]:53") == 8
