@@ -9,13 +9,8 @@ table fails the test, and so does an entry of the table that no question needs a
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
 from collections import Counter
-from contextlib import suppress
 from random import Random
-from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 import dns.flags
@@ -27,20 +22,15 @@ import dns.rdatatype
 import pytest
 
 from kuma_net.record import Record
-from lab.dns_asking import framed
 from lab.dns_server import LOOPBACK, DnsServer
-from lab.names import Zone
-from lab.processes import eventually
+from lab.unbound import UNBOUND, Recursive, Unbound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/bin")
 SEED = 20_261_121
 QUESTIONS = 1000
-AA, RA = 4, 0x80
-"""Bits of the third and the fourth byte of a header."""
 SEARCH = "default.svc.cluster.local"
 
 NAMES = {
@@ -80,31 +70,6 @@ UNKNOWN = (
 )
 TYPES = ("A", "A", "A", "AAAA", "AAAA", "MX", "TXT", "SOA", "NS", "SRV", "HTTPS", "CNAME", "PTR")
 ODD_TYPES = ("ANY", "TYPE4711", "DS", "AXFR")
-
-UNBOUND_CONF = """server:
-  interface: 127.0.0.1
-  port: {port}
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  logfile: "{folder}/unbound.log"
-  num-threads: 1
-  module-config: "iterator"
-  minimal-responses: no
-  qname-minimisation: no
-  do-not-query-localhost: no
-  rrset-roundrobin: no
-  local-zone: "d.f.ip6.arpa." nodefault
-{names}
-remote-control:
-  control-enable: no
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@{upstream}
-"""
 
 
 class Question(NamedTuple):
@@ -248,62 +213,6 @@ def questions() -> Iterator[Question]:
 # --- the servers --------------------------------------------------------------------------------
 
 
-class Upstream:
-    """A recursive server's answers from the upstream's zone, by UDP and TCP, until ``close``."""
-
-    def __init__(self) -> None:
-        """Begin to serve."""
-        self._zone = Zone(UPSTREAM)
-        self._listening = socket.create_server((LOOPBACK, 0))
-        self.port = int(self._listening.getsockname()[1])
-        self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._datagrams.bind((LOOPBACK, self.port))
-        self._open: list[socket.socket] = [self._listening, self._datagrams]
-        self._threads: list[Thread] = []
-        self._start(self._serve_datagrams)
-        self._start(self._accept)
-
-    def _start(self, work: Callable[..., None], *args: socket.socket) -> None:
-        self._threads.append(Thread(target=work, args=args))
-        self._threads[-1].start()
-
-    def close(self) -> None:
-        """Shut all sockets, which ends who waits at them."""
-        for one in self._open:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
-        for one in self._open:
-            one.close()
-
-    def _answer(self, packet: bytes, *, tcp: bool) -> bytes:
-        answer = bytearray(self._zone.answer(packet, tcp=tcp))
-        answer[2] &= ~AA
-        answer[3] |= RA
-        return bytes(answer)
-
-    def _serve_datagrams(self) -> None:
-        while True:
-            packet, peer = self._datagrams.recvfrom(4096)
-            if not packet:
-                return
-            self._datagrams.sendto(self._answer(packet, tcp=False), peer)
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                self._open.append(connection)
-                self._start(self._serve, connection)
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection.makefile("rb") as stream:
-            while head := stream.read(2):
-                packet = stream.read(int.from_bytes(head, "big"))
-                connection.sendall(framed(self._answer(packet, tcp=True)))
-
-
 def local_data(serial: int) -> str:
     """Return the names as unbound's local data; the SOA is what we say."""
     lines = []
@@ -320,16 +229,9 @@ def local_data(serial: int) -> str:
     return "\n".join(lines)
 
 
-def free_port() -> int:
-    """Return a port that was free a moment ago, for UDP and TCP."""
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.fixture
 def upstream() -> Iterator[int]:
-    server = Upstream()
+    server = Recursive(UPSTREAM)
     yield server.port
     server.close()
 
@@ -354,26 +256,11 @@ def serial_of(port: int) -> int:
 
 
 @pytest.fixture
-def theirs(tmp_path: Path, ours: DnsServer, upstream: int) -> Iterator[int]:
-    """Run unbound with the same names."""
+def theirs(tmp_path: Path, ours: DnsServer, upstream: int) -> Iterator[Unbound]:
     if UNBOUND is None:
         pytest.skip("unbound is not installed")
-    port = free_port()
-    conf = tmp_path / "unbound.conf"
-    names = local_data(serial_of(ours.port))
-    conf.write_text(UNBOUND_CONF.format(port=port, folder=tmp_path, names=names, upstream=upstream))
-    with subprocess.Popen([UNBOUND, "-d", "-c", str(conf)]) as process:
-        try:
-            assert eventually(lambda: listens(port)), (tmp_path / "unbound.log").read_text()
-            yield port
-        finally:
-            process.kill()
-
-
-def listens(port: int) -> bool:
-    """Whether somebody takes connections at a port."""
-    with socket.socket() as one:
-        return one.connect_ex((LOOPBACK, port)) == 0
+    with Unbound(tmp_path, local_data(serial_of(ours.port)), upstream) as server:
+        yield server
 
 
 # --- the comparison -----------------------------------------------------------------------------
@@ -404,12 +291,12 @@ def records(section: list[dns.rrset.RRset], *, ttl: bool) -> frozenset[str]:
 
 
 def test_a_thousand_questions_are_answered_as_unbound_answers_them(
-    ours: DnsServer, theirs: int
+    ours: DnsServer, theirs: Unbound
 ) -> None:
     needed: Counter[str] = Counter()
     unlisted = []
     for question in questions():
-        one, two = said(question, ours.port), said(question, theirs)
+        one, two = said(question, ours.port), said(question, theirs.port)
         if one == two:
             continue
         known = [name for name, meant in DIFFERENCES.items() if meant.about(question, one, two)]
