@@ -47,7 +47,7 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     wanted = identity(settings.user)
     with owning(wanted):
         sockets = open_sockets(settings, inherited(environ))
-    descriptors = raise_descriptors(settings.tcp_connections + _UNDER_WAY + _SPARE)
+    settings, descriptors = _with_room(settings, len(sockets.tcp))
     drop(wanted)
     _tell(log, settings, sockets, descriptors)
     loop, counts, zones = Loop(log.problem), Counts(), Zones(settings.zones)
@@ -75,6 +75,20 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     return 0
 
 
+def _with_room(settings: Settings, listeners: int) -> tuple[Settings, int]:
+    """Ask for descriptors; return how many we have, with as many connections as go with them.
+
+    Each TCP listener has its own.  Where there are too few descriptors for all, idle clients must
+    not take those that questions to other servers need.
+    """
+    most = settings.tcp_connections
+    wanted = most * listeners + _UNDER_WAY + _SPARE
+    descriptors = raise_descriptors(wanted)
+    if listeners and descriptors < wanted:
+        most = max(1, min(most, (descriptors - _SPARE) // (2 * listeners)))
+    return settings.replace(tcp_connections=most), descriptors
+
+
 def _tell(log: Log, settings: Settings, sockets: Sockets, descriptors: int) -> None:
     """Log where we listen and as whom: tests and people find the port there."""
     for note in settings.notes:
@@ -88,4 +102,5 @@ def _tell(log: Log, settings: Settings, sockets: Sockets, descriptors: int) -> N
         http=str(sockets.http_place) if sockets.http_place else None,
         user=os.geteuid(),
         descriptors=descriptors,
+        tcp_connections=settings.tcp_connections,
     )
