@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from lab.host import PERSONAL, fork_here
 from lab.processes import eventually
 from lab.programs import PROGRAMS
+from lab.system import CAP_SYS_RESOURCE, forbid
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -80,6 +81,7 @@ class DnsServer:
         os.closerange(3, 1 << 16)
         if self._descriptors:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors,) * 2)
+            forbid(CAP_SYS_RESOURCE)  # root with it may have more
         kept = {name: text for name, text in os.environ.items() if not name.startswith(PERSONAL)}
         os.execve(self._words[0], self._words, kept)  # noqa: S606 - no shell is wanted
 

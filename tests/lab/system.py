@@ -21,8 +21,11 @@ MS_PRIVATE = 1 << 18
 """include/uapi/linux/mount.h."""
 
 PR_SET_PDEATHSIG = 1
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 """include/uapi/linux/prctl.h."""
+CAP_SYS_RESOURCE = 24
+"""include/uapi/linux/capability.h."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -49,6 +52,11 @@ def mount(source: str, target: str, kind: str, flags: int = 0, options: str = ""
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends (PR_SET_CHILD_SUBREAPER)."""
     _checked(_LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def forbid(capability: int) -> None:
+    """Keep the programs that this process becomes from ever having a capability."""
+    _checked(_LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl")
 
 
 def die_with_parent(parent: int) -> None:
