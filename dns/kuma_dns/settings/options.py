@@ -194,7 +194,7 @@ OPTIONS: Final = (
         "COUNT",
         read_connections,
         "1000",
-        "Serve this many TCP connections at the same time.",
+        "Serve this many TCP connections at the same time, at each address.",
         _RUNNING,
     ),
     Option(
