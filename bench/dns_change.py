@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from dns_client import outcome
 from dns_names import all_questions, entries, write_questions
 from dns_rounds import Up, wait_for
 from dns_servers import OURS, Server, running
@@ -39,15 +40,15 @@ def starts(servers: Sequence[Server], client: Client, stand: Stand) -> dict[str,
     times: dict[str, list[float]] = {server.name: [] for server in servers}
     for turn in range(STARTS + 1):
         for server in servers:
-            asking = client.until(server.port, LONGEST_START)
-            time.sleep(0.05)  # the client asks by now; it would not matter if it did not
-            began = time.clock_gettime(time.CLOCK_MONOTONIC)
-            with running(server.command, stand.core, stand.log):
-                outcome = client.ended(asking)
-            if not outcome.answered:
+            with client.trying(server.port, LONGEST_START) as asking:
+                time.sleep(0.05)  # the client asks by now; it would not matter if it did not
+                began = time.clock_gettime(time.CLOCK_MONOTONIC)
+                with running(server.command, stand.core, stand.log):
+                    found = outcome(asking)
+            if not found.answered:
                 raise SystemExit(f"{server.name} never answered: {stand.log.read_text()}")
             if turn:
-                times[server.name].append((outcome.last_came - began) * 1000)
+                times[server.name].append((found.last_came - began) * 1000)
     return times
 
 
@@ -83,17 +84,17 @@ class Reloaded(NamedTuple):
 def reload(
     server: Server, client: Client, stand: Stand, replace: Callable[[int], None]
 ) -> Reloaded:
-    """Ask at a steady rate while the names are replaced; ``replace`` gets pid and generation."""
+    """Ask at a steady rate while the names are replaced; ``replace`` gets its id."""
     with running(server.command, stand.core, stand.log) as pid:
         wait_for(Up(server, pid), stand, client)
         time.sleep(1)  # what a server does after its start is not the matter here
         quiet = client.pace(server.port, QUIET_SECONDS, RELOAD_RATE)
         began = time.monotonic()
-        asking = client.pacing(server.port, RELOAD_SECONDS, RELOAD_RATE)
-        for when in RELOADS:
-            time.sleep(max(0.0, began + when - time.monotonic()))
-            replace(pid)
-        return Reloaded(quiet, client.ended(asking))
+        with client.pacing(server.port, RELOAD_SECONDS, RELOAD_RATE) as asking:
+            for when in RELOADS:
+                time.sleep(max(0.0, began + when - time.monotonic()))
+                replace(pid)
+            return Reloaded(quiet, outcome(asking))
 
 
 def replacing(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +65,10 @@ class Stand(NamedTuple):
         return self.folder / "log"
 
 
+Asking = AbstractContextManager[subprocess.Popen[str]]
+"""A client at work; ``outcome`` has what it found."""
+
+
 class Client:
     """Asks the questions of one file."""
 
@@ -73,35 +79,43 @@ class Client:
 
     def flood(self, port: int, seconds: float, *, first: int = 0, unique: int = 0) -> Outcome:
         """Ask as fast as answers come, beginning with question ``first``."""
-        return self._result(self._start("flood", port, (first, unique), (seconds, WINDOW)))
+        with self._asking("flood", port, (first, unique), (seconds, WINDOW)) as asking:
+            return outcome(asking)
 
     def pace(self, port: int, seconds: float, rate: int) -> Outcome:
         """Ask at a rate per second, whatever comes back."""
-        return self._result(self.pacing(port, seconds, rate))
+        with self.pacing(port, seconds, rate) as asking:
+            return outcome(asking)
 
-    def pacing(self, port: int, seconds: float, rate: int) -> subprocess.Popen[str]:
-        """Begin to ask at a rate; ``ended`` has the outcome."""
-        return self._start("pace", port, (0, 0), (seconds, rate))
+    def until_answered(self, port: int, seconds: float) -> Outcome:
+        """Ask the first question until it is answered."""
+        with self.trying(port, seconds) as asking:
+            return outcome(asking)
 
-    def until(self, port: int, seconds: float) -> subprocess.Popen[str]:
-        """Begin to ask the first question until it is answered; ``ended`` has the outcome."""
-        return self._start("until", port, (0, 0), (seconds, 0))
+    def pacing(self, port: int, seconds: float, rate: int) -> Asking:
+        """Ask at a rate while something else is done."""
+        return self._asking("pace", port, (0, 0), (seconds, rate))
 
-    def ended(self, running: subprocess.Popen[str]) -> Outcome:
-        """Wait for the end of a client that was begun."""
-        return self._result(running)
+    def trying(self, port: int, seconds: float) -> Asking:
+        """Ask the first question until it is answered, while something else is done."""
+        return self._asking("until", port, (0, 0), (seconds, 0))
 
-    def _start(
+    @contextmanager
+    def _asking(
         self, how: str, port: int, first: tuple[int, int], last: tuple[float, int]
-    ) -> subprocess.Popen[str]:
+    ) -> Iterator[subprocess.Popen[str]]:
         words = [how, port, self._questions, *first, *last]
-        return subprocess.Popen(
-            [*self._command, *map(str, words)], stdout=subprocess.PIPE, text=True
-        )
+        command = [*self._command, *map(str, words)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
-    @staticmethod
-    def _result(running: subprocess.Popen[str]) -> Outcome:
-        said, _ = running.communicate()
-        if running.returncode:
-            raise SystemExit(f"the client ended with {running.returncode}")
-        return Outcome(**json.loads(said))
+
+def outcome(asking: subprocess.Popen[str]) -> Outcome:
+    """Wait for the end of a client and return what it found."""
+    said, _ = asking.communicate()
+    if asking.returncode:
+        raise SystemExit(f"the client ended with {asking.returncode}")
+    return Outcome(**json.loads(said))

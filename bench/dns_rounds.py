@@ -45,7 +45,7 @@ def wait_for(started: Up, stand: Stand, client: Client) -> None:
     server, pid = started
     end = time.monotonic() + LONGEST_WAIT
     while time.monotonic() < end and not has_ended(pid):
-        if client.ended(client.until(server.port, ONE_WAIT)).answered:
+        if client.until_answered(server.port, ONE_WAIT).answered:
             return
     raise SystemExit(f"{server.name} never answered: {stand.log.read_text()[-2000:]}")
 
@@ -114,15 +114,13 @@ def rates(what: str, runs: Runs) -> list[list[str]]:
     rows = []
     for name, each in runs.items():
         got = [run.outcome.rate for run in each]
-        answered = sum(run.outcome.answered for run in each)
-        used = sum(run.processor for run in each) * 100_000 / max(1, answered)
         rows.append(
             [
                 what,
                 name,
                 *(f"{value:,.0f}" for value in (statistics.median(got), min(got), max(got))),
                 f"{against_unbound(runs, name, rate):.2f}",
-                f"{used:.2f}",
+                used(each),
                 *missing(each),
             ]
         )
@@ -139,6 +137,7 @@ LATENCY_HEADS = (
     "least",
     "most",
     "/ unbound",
+    "CPU s / 100,000",
     "lost",
     "wrong",
 )
@@ -153,7 +152,7 @@ def latencies(runs: Runs) -> list[list[str]]:
             got = [value(run.outcome) for run in each]
             row += [f"{number:.0f}" for number in (statistics.median(got), min(got), max(got))]
             row.append(f"{against_unbound(runs, name, value):.2f}")
-        rows.append([*row, *missing(each)])
+        rows.append([*row, used(each), *missing(each)])
     return rows
 
 
@@ -178,10 +177,17 @@ def against_unbound(runs: Runs, name: str, value: Callable[[Outcome], float]) ->
     return ratio(ours, [value(run.outcome) for run in runs[UNBOUND]])
 
 
+def used(runs: Sequence[Run]) -> str:
+    """Return how many processor seconds 100,000 answers took."""
+    answered = sum(run.outcome.answered for run in runs)
+    return f"{sum(run.processor for run in runs) * 100_000 / max(1, answered):.2f}"
+
+
 def missing(runs: Sequence[Run]) -> list[str]:
     """Return how many questions were lost and how many answers wrong."""
-    lost, wrong = (sum(run.outcome[at] for run in runs) for at in (3, 2))
-    return [f"{lost}", f"{wrong}"]
+    outcomes = [run.outcome for run in runs]
+    counts = sum(one.lost for one in outcomes), sum(one.wrong for one in outcomes)
+    return [f"{count}" for count in counts]
 
 
 def at_least(what: str, runs: Runs, least: float) -> Figure:
