@@ -12,6 +12,8 @@ HEADER: Final = 12
 """Length of a header, in bytes (RFC 1035 section 4.1.1)."""
 LONGEST_MESSAGE: Final = 65535
 """Length over TCP, in bytes: its length field has 16 bits (RFC 1035 section 4.2.2)."""
+LONGEST_DATAGRAM: Final = 65507
+"""Length over UDP: what a packet of IPv4 has room for; the kernel refuses to send more."""
 PLAIN_SIZE: Final = 512
 """Bytes a UDP message may have without EDNS (RFC 1035 section 4.2.1)."""
 EDNS_SIZE: Final = 1232

@@ -24,6 +24,7 @@ from typing import Final
 from kuma_dns.wire.message import (
     FORMERR,
     HEADER,
+    LONGEST_DATAGRAM,
     NOTIFY,
     NOTIMP,
     OPT,
@@ -127,7 +128,7 @@ class Query:
             if self.edns or packet[start]:
                 raise Refusal(FORMERR)
             self.edns = True
-            self.size = max(PLAIN_SIZE, size)
+            self.size = max(PLAIN_SIZE, min(size, LONGEST_DATAGRAM))
             self.do = bool(flags & 0x8000)
             self.badvers = version != 0
             self.options = packet[at:end]

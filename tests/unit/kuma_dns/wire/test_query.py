@@ -52,6 +52,7 @@ def test_bits_that_matter_are_kept() -> None:
 
 def test_a_size_below_512_means_512() -> None:  # RFC 6891 section 6.2.5
     assert Query(ask("a.mesh", A, opt(20))).size == 512
+    assert Query(ask("a.mesh", A, opt(65535))).size == 65507  # what a datagram can hold
 
 
 def test_the_root_may_be_asked_about() -> None:
