@@ -218,6 +218,13 @@ def test_a_child_holds_none_of_our_descriptors_and_yields_to_us(world: World) ->
     assert report.warnings == (str(min(19, niceness + 10)), "1000", "True", "False")
 
 
+def test_a_child_never_comes_back_to_our_code(world: World, tmp_path: Path) -> None:
+    world.start(raise_an_error)
+    (tmp_path / str(os.getpid())).touch()
+    world.outcome()
+    assert [path.name for path in tmp_path.iterdir()] == [str(os.getpid())]
+
+
 def test_nothing_that_is_to_be_done_at_our_end_is_done_in_a_child(
     world: World, tmp_path: Path
 ) -> None:

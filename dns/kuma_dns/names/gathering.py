@@ -52,7 +52,7 @@ class Keys:
                 if len(key) <= LONGEST_NAME:
                     return key
         key = checked_key(name)
-        if len(self._tails) < _MOST_TAILS and tail.count(".") < MOST_LABELS - 2:
+        if len(self._tails) < _MOST_TAILS:
             self._tails[tail] = key[key[0] + 1 :]
         return key
 

@@ -35,6 +35,14 @@ def test_the_short_way_to_keys_gives_what_the_long_one_gives(some: list[str]) ->
         assert outcome(keys.of, name) == outcome(checked_key, name)
 
 
+@pytest.mark.parametrize("label", ["a-", "-a", "-", "é", "a b", "a" * 64, ""])
+def test_a_label_that_is_none_is_refused_although_the_rest_was_seen(label: str) -> None:
+    keys = Keys()
+    keys.of("a.mesh")
+    with pytest.raises(Malformed):
+        keys.of(f"{label}.mesh")
+
+
 def test_a_name_that_is_too_long_is_refused_although_its_rest_was_seen() -> None:
     keys = Keys()
     rest = ".".join(["a" * 49] * 4)

@@ -223,9 +223,8 @@ def test_the_order_of_records_changes_nothing(
             all_names.append(Names(f"source {number}", given_))
         return all_names
 
-    assert texts(Joined(names(shuffled=False), ZONES)) == texts(Joined(names(shuffled=True), ZONES))
     assert (
-        Joined(names(shuffled=False), ZONES).block() == Joined(names(shuffled=False), ZONES).block()
+        Joined(names(shuffled=False), ZONES).block() == Joined(names(shuffled=True), ZONES).block()
     )
 
 
