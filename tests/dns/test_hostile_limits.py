@@ -16,6 +16,7 @@ import pytest
 from lab.dns_asking import (
     LOOPBACK,
     all_by_udp,
+    by_udp,
     connected,
     framed,
     heard,
@@ -140,6 +141,19 @@ def test_those_who_wait_for_silent_servers_are_bounded(tmp_path: Path) -> None:
         assert server.metric("kuma_dns_flights") == 500
         assert server.memory() - before < 32 * MB
         assert says(server.port, "one.more.example") == "NOERROR 203.0.113.1"
+
+
+def test_an_answer_that_no_datagram_can_hold_is_cut(tmp_path: Path) -> None:
+    with (
+        HostileServer() as upstream,
+        DnsServer(tmp_path, RECORD, f"--upstream={upstream.place}") as server,
+    ):
+        name = f"{label_of('cuts, and sends 64 KB over TCP')}.example"
+        for size in (0, 1232, 65535):
+            answer = by_udp(server.port, query(name, size=size))
+            assert answer is not None, size
+            assert "cut" in told(answer).split()
+            assert len(answer) <= max(size, 512)
 
 
 # --- descriptors --------------------------------------------------------------------------------
