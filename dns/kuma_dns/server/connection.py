@@ -18,13 +18,15 @@ What a client may cost us is bounded on every side:
 * *half-sent queries*: the longest query has 4 KB; of a longer message so much is handed on as
   makes clear that it is none, and the rest is thrown away as it comes;
 * *nonsense*: whoever sends a response, or less than a header, has lost her place in the stream
-  and will not find it again: the connection is closed.
+  and will not find it again: what she asked before is answered, and the connection closed.
 
 A client may close her half (shutdown(2)) and still wait for answers; she gets them.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from socket import SHUT_RDWR
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -54,6 +56,7 @@ class Connection:
 
     __slots__ = (
         "_descriptor",
+        "_drains",
         "_ended",
         "_flushes",
         "_frames",
@@ -76,7 +79,7 @@ class Connection:
         self._loop = listener.loop
         self._frames = Frames()
         self._unsent = bytearray()
-        self._ended = self._paused = self._flushes = False
+        self._drains = self._ended = self._paused = self._flushes = False
         self._open = True
         self._owed = self.waiting = 0
         self._loop.on_readable(self._descriptor, self._on_readable)
@@ -94,13 +97,17 @@ class Connection:
             self._owe(0)
             self._listener.closed(self)
             self._loop.forget(self._descriptor)
+            # A process that makes a table has this socket, too: without shutdown(2) the client
+            # would hear of the end when that process ends.
+            with suppress(OSError):
+                self._socket.shutdown(SHUT_RDWR)
             self._socket.close()
 
     def drain(self) -> None:
         """Answer what has arrived, then close."""
+        self._drains = True
         if not self._paused:
             self._on_readable()
-        self._end()
 
     def _end(self) -> None:
         """Read no more; close as soon as all is said."""
@@ -116,17 +123,21 @@ class Connection:
     # --- queries --------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
+        if self._ended:
+            return
         try:
             received = self._socket.recv(_READ)
         except BlockingIOError:
-            return
+            received = b""
+            if not self._drains:
+                return
         except OSError:
             self.close()
             return
         if received:
             self._frames.add(received)
             self._take()
-        else:
+        if len(received) < (_READ if self._drains else 1):
             self._end()
 
     def _take(self) -> None:
@@ -139,8 +150,9 @@ class Connection:
                 break
             if len(packet) < HEADER or packet[2] & _RESPONSE:
                 counts.ignored += 1
-                self.close()
-                return
+                self._frames = Frames()
+                self._end()
+                break
             if self._tell(packet):
                 known += 1
             else:
@@ -228,6 +240,8 @@ class Connection:
             self._take()
             if self._open and not (self._paused or self._ended):
                 self._loop.on_readable(self._descriptor, self._on_readable)
+                if self._drains:  # what is to be read may have come long ago, or not at all
+                    self._loop.at(self._loop.now(), self._on_readable)
         self._close_if_done()
 
 
