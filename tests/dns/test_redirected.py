@@ -17,6 +17,7 @@ from lab.host import SIDECAR, WORKLOAD
 from lab.installing import BACKENDS, config_of, install_here
 from lab.lookups import NO_NAME, Lookup, look_up
 from lab.names import asked_here, serve_names
+from lab.processes import eventually
 from lab.rows import listing, moved
 from lab.topology import ADDRESSES, Lab
 
@@ -44,6 +45,9 @@ every_capture = pytest.mark.parametrize(
 every_family = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 every_protocol = pytest.mark.parametrize("proto", ["UDP", "TCP"])
 
+PROJECT = Path(__file__).parents[2]
+PAGES = ("/ready", "/metrics", "/names", "/explain?name=backend.mesh&type=A")
+
 ABSENT = ("10.77.0.77", "fd77::77")
 """Name servers in the application's own network that no host has."""
 
@@ -65,6 +69,35 @@ def test_it_runs_as_the_sidecars_user_and_its_sockets_are_that_users(lab: Lab) -
     pid = prepare(lab, EVERYTHING)
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     assert f"\nUid:\t{SIDECAR}\t{SIDECAR}\t{SIDECAR}\t{SIDECAR}\n" in status
+
+
+def test_it_needs_nothing_more_of_a_folder_that_its_user_cannot_enter(lab: Lab) -> None:
+    """A checkout below /root, or pipx: what it imports, it imports while it may."""
+    hide_project(lab)
+    with pytest.raises(AssertionError, match="Permission denied"):
+        lab.app.run(("setpriv", f"--reuid={SIDECAR}", "--clear-groups", "ls", str(PROJECT)))
+    prepare(lab, EVERYTHING)
+    server = ADDRESSES["nameserver"][0]
+    names = ["backend.mesh", "nobody.mesh", "nobody.example.org"]
+    told = lab.app.call(send_burst, Burst(names, server, WORKLOAD))
+    assert told == ["NOERROR 240.0.0.2", "NXDOMAIN", "NXDOMAIN"]
+    assert [lab.app.call(resolver.status, page) for page in PAGES] == [200] * len(PAGES)
+    # A new table is made by a process of its own, which reads the document.
+    lab.app.write(resolver.DOCUMENT, resolver.document({"new.mesh": ("240.0.0.9",)}))
+    asked = Burst(["new.mesh"], server, WORKLOAD)
+    assert eventually(lambda: lab.app.call(send_burst, asked) == ["NOERROR 240.0.0.9"])
+    assert lab.app.call(resolver.problems_here) == []
+
+
+def hide_project(lab: Lab) -> None:
+    """Let only root enter the project's folder, as the application's host sees it."""
+    layers = "/run/lab/layers"
+    lab.app.run(("install", "--directory", f"{layers}/work"))
+    lab.app.run(("install", "--directory", "--mode=0700", f"{layers}/upper"))
+    options = f"lowerdir={PROJECT},upperdir={layers}/upper,workdir={layers}/work"
+    mounted = ("mount", "-t", "overlay", "overlay", "-o", options, str(PROJECT))
+    if lab.app.run(mounted, check=False).status:
+        pytest.skip("this machine has no overlay file system to lay over the project")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

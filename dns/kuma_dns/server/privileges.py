@@ -94,6 +94,16 @@ def owning(wanted: Identity | None) -> Iterator[None]:
         libc.setfsuid(before)
 
 
+def can_read(wanted: Identity | None, path: str) -> bool:
+    """Whether ``wanted`` could read a file that we can read."""
+    with owning(wanted):
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except PermissionError:
+            return False
+        return True
+
+
 def drop(wanted: Identity | None) -> None:
     """Become ``wanted`` (None: stay) without any capability; ``HostError`` if that cannot be."""
     if wanted is not None and os.getresuid() != (wanted.uid,) * 3:

@@ -15,12 +15,13 @@ import gc
 import os
 from typing import TYPE_CHECKING, Final
 
+import kuma_dns
 from kuma_dns.counts import Counts
 from kuma_dns.names.zones import Zones
 from kuma_dns.server.listening import Sockets, open_sockets
 from kuma_dns.server.log import Log
 from kuma_dns.server.loop import Loop
-from kuma_dns.server.privileges import drop, identity, owning, raise_descriptors
+from kuma_dns.server.privileges import can_read, drop, identity, owning, raise_descriptors
 from kuma_dns.server.sources import Plan, Sources
 from kuma_dns.server.systemd import Notifier, inherited
 from kuma_net import __version__
@@ -48,6 +49,8 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     with owning(wanted):
         sockets = open_sockets(settings, inherited(environ))
     settings, descriptors = _with_room(settings, len(sockets.tcp))
+    if not can_read(wanted, __file__):
+        _import_all()
     drop(wanted)
     _tell(log, settings, sockets, descriptors)
     loop, counts, zones = Loop(log.problem), Counts(), Zones(settings.zones)
@@ -73,6 +76,20 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     service.close()
     loop.close()
     return 0
+
+
+def _import_all() -> None:
+    """Import what else would be imported when it is needed, and could then not be read any more.
+
+    Programs below root's home are such: installed by pipx, or a checkout.
+    """
+    from importlib import import_module
+    from pkgutil import walk_packages
+
+    for module in walk_packages(kuma_dns.__path__, "kuma_dns."):
+        if not module.name.startswith("kuma_dns.cli"):
+            import_module(module.name)
+    import_module("h11")
 
 
 def _with_room(settings: Settings, listeners: int) -> tuple[Settings, int]:
