@@ -33,8 +33,9 @@ FIRST_INTERVAL: Final = 0.1
 PATIENCE: Final = 10.0
 """Seconds that one answer may take altogether."""
 _TARGET: Final = "/dns"
-_READ_BYTES: Final = 1 << 16
-"""Of one turn of the loop, so that a long document does not delay queries."""
+_READ_BYTES: Final = 1 << 13
+"""Of one turn of the loop, so that a long document does not delay queries: chunks of one byte each
+cost h11 30 us, and of these there are 1,400 in it."""
 _LONGEST_ETAG: Final = 1024
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
