@@ -384,14 +384,16 @@ def test_only_so_many_questions_of_one_client_are_under_way(world: World) -> Non
 
 
 def test_what_was_asked_is_answered_before_the_end(world: World) -> None:
-    idle, busy, late = world.client(), world.client(), world.client()
+    idle, busy, late, brief = [world.client() for _ in range(4)]
     late.ask(ask("www.example.org"))
     world.until(lambda: world.later.held)
-    world.until(lambda: world.listener.connections == 3)
+    world.until(lambda: world.listener.connections == 4)
     world.listener.close()
     world.listener.close()
     busy.ask(*[ask("a.mesh")] * 500)
+    brief.ask(ask("a.mesh"))
     world.listener.drain()
+    assert [brief.hear(), brief.hear()] == [right(ask("a.mesh")), b""]
     assert [busy.hear() for _ in range(500)] == [right(ask("a.mesh"))] * 500
     assert [busy.hear(), idle.hear()] == [b"", b""]
     assert world.listener.connections == 1
