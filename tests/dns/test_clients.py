@@ -13,9 +13,9 @@ from lab import resolver
 from lab.building import MissingProgram, Programs
 from lab.cases_names import NAMES, SEARCHED, TABLE, UPSTREAM
 from lab.installing import config_of, install_here
-from lab.names import serve_names
+from lab.names import asked_here, serve_names
 from lab.resolved import STUB, find_resolved, start_here
-from lab.resolving import SOME, Client, check_rows
+from lab.resolving import SOME, Client, Row, check_rows
 from lab.topology import Lab
 
 TYPE_CHECKING = False
@@ -94,6 +94,17 @@ def test_she_gets_what_the_table_says(lab: Lab, programs: Programs, client: Clie
 def test_in_a_pod_she_gets_short_names_too(lab: Lab, programs: Programs, client: Client) -> None:
     argv = prepare(lab, programs, client)
     check_rows(lab.app, client, argv, SEARCHED)
+
+
+def test_mixed_case_goes_on_to_the_name_server_as_it_was_asked(
+    lab: Lab, programs: Programs
+) -> None:
+    client = next(one for one in CLIENTS if one.name == "c-ares with 0x20")
+    rows = [Row("IPv4", f"nobody-{n}.example.org", "no such name") for n in range(8)]
+    check_rows(lab.app, client, prepare(lab, programs, client), rows)
+    asked = [one.name for one in lab.remote.call(asked_here) if "nobody-" in one.name.lower()]
+    assert {name.lower() for name in asked} == {f"{row.subject}." for row in rows}
+    assert any(name != name.lower() for name in asked)
 
 
 def prepare(lab: Lab, programs: Programs, client: Client) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Resolve names by c-ares: the same words as resolve.c; flags in C_ARES_FLAGS."""
+"""Resolve names by c-ares: the same words as resolve.c; other flags than usual in C_ARES_FLAGS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def main(words: list[str]) -> None:
 
 def resolve(what: str, subject: str) -> None:
     """Ask and print."""
-    channel = pycares.Channel(flags=int(os.environ.get("C_ARES_FLAGS", "0")))
+    flags = os.environ.get("C_ARES_FLAGS")
+    channel = pycares.Channel(flags=int(flags) if flags else None)
     if what == "name":
         channel.gethostbyaddr(subject, callback=tell_name)
     else:
