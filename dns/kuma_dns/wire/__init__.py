@@ -5,5 +5,6 @@
 ``query``     a query that came from anybody, looked at once, with no pointer followed
 ``frames``    messages in a stream, each behind its length
 ``reply``     the bytes of our own replies
-``response``  a message that an upstream server sent: checked, aged, completed
+``response``  a message that an upstream server sent: checked, measured, aged
+``records``   where records and names lie in it
 """

@@ -92,6 +92,12 @@ def test_a_name_may_have_255_bytes_and_no_more() -> None:
     assert name_at(HEAD + longest, 12) == (longest, 12 + 255)
 
 
+def test_a_label_may_have_63_bytes() -> None:
+    name = b"\x3f" + b"a" * 63 + b"\0"
+    assert name_at(HEAD + name, 12) == (name, 12 + 65)
+    assert record_at(HEAD + address(owner=name), 12)[1] == 12 + 65
+
+
 def test_a_long_row_of_pointers_is_refused() -> None:
     row = b"\0" + b"".join([pack("!H", 0xC000 | 12 + max(0, 2 * n - 1)) for n in range(300)])
     assert name_at(HEAD + row, 12 + 1 + 2 * 200) == (b"\0", 12 + 1 + 2 * 201)
