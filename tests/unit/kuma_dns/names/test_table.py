@@ -110,5 +110,5 @@ def test_a_table_may_lie_in_mapped_memory() -> None:
 
 
 def test_other_bytes_are_no_table() -> None:
-    with pytest.raises(ValueError, match="no table: it begins with b'XXXX'"):
-        Table(b"XXXX" + bytes(60))
+    with pytest.raises(ValueError, match="no table: it begins with b'JUNK'"):
+        Table(b"JUNK" + bytes(60))
