@@ -55,6 +55,7 @@ def open_raw_here() -> None:
 
 
 def test_root_becomes_the_sidecar_for_good(agent: Agent) -> None:
+    agent.call(os.setgroups, [4, 27])
     state = agent.call(dropped_here, SIDECAR)
     assert state["Uid"] == "5678 5678 5678 5678"
     assert state["Gid"] == "5679 5679 5679 5679"
