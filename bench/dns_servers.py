@@ -89,7 +89,8 @@ def require(*programs: str) -> None:
 
 def search() -> str:
     """Return the PATH with the folders of servers in it."""
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+    # The last is where .ci/packages unpacks unbound rather than install its service.
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BIN.with_name('debian')}/bin"
 
 
 def ours(document: Path) -> Server:

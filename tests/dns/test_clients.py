@@ -14,7 +14,8 @@ from lab.building import MissingProgram, Programs
 from lab.cases_names import NAMES, SEARCHED, TABLE, UPSTREAM
 from lab.installing import config_of, install_here
 from lab.names import asked_here, serve_names
-from lab.resolved import STUB, find_resolved, start_here
+from lab.programs import find_server
+from lab.resolved import STUB, start_here
 from lab.resolving import SOME, Client, Row, check_rows
 from lab.topology import Lab
 
@@ -135,7 +136,7 @@ BEHIND_STUB = (
 @pytest.fixture(scope="module")
 def resolved() -> str:
     """Return systemd-resolved's program, or skip."""
-    program = find_resolved()
+    program = find_server("systemd-resolved")
     if program is None:
         pytest.skip("there is no systemd-resolved on this machine")
     return program

@@ -10,6 +10,16 @@
 ``envoy``               a real Envoy as the sidecar
 ``processes``           what runs on this machine, for tests that nothing is left
 
+For the resolver:
+
+``resolver``, ``resolved``  kuma-dns on a host, as the sidecar's user; systemd-resolved
+``lookups``, ``bursts``     names looked up by the host's C library; very many at once
+``resolving``, ``cases_names``  tables of look-ups: "who asks what -> what she gets"
+``building``, ``clients/``  the programs that ask
+``scenario``, ``spoken``, ``stage``  questions, replies and time, played without a kernel
+``dns_server``, ``dns_asking``, ``messages``  kuma-dns alone, asked byte by byte
+``hostile*``, ``unbound``   whoever means it ill; whoever must say the same
+
 Everything ends with the process that made it: no namespace has a name, no file outlives one.
 Modules for tests without a kernel stand here too.
 """

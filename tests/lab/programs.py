@@ -1,7 +1,9 @@
-"""Our installed programs, as a person calls them in a host of the lab."""
+"""Programs: ours as a person calls them in a host of the lab, and servers of others."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,14 @@ PROGRAMS = {
     "kumactl": "/run/kumactl",
 }
 """``kumactl`` is a link that ``link_kumactl`` makes in the host."""
+
+SERVERS = (BIN.with_name("debian") / "bin", "/usr/sbin", "/lib/systemd", "/usr/lib/systemd")
+"""Where servers are that nobody calls by hand; the first is what .ci/packages unpacks."""
+
+
+def find_server(name: str) -> str | None:
+    """Return the path of somebody else's server, None if this machine has none."""
+    return shutil.which(name, path=os.pathsep.join(map(str, SERVERS)))
 
 
 def run(host: Host, line: str, stdin: str = "", **environ: str) -> Ended:

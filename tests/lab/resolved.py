@@ -8,9 +8,7 @@ kuma-dns does (``lab.resolver``).
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -30,12 +28,6 @@ MulticastDNS=no
 DNSSEC=no
 DNSOverTLS=no
 """
-
-
-def find_resolved() -> str | None:
-    """Return the program: this machine's, or the one that .ci/packages unpacked."""
-    places = (Path(sys.prefix, "debian", "bin"), "/lib/systemd", "/usr/lib/systemd")
-    return shutil.which("systemd-resolved", path=os.pathsep.join(map(str, places)))
 
 
 def start_here(program: str, server: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 from threading import Thread
@@ -14,13 +13,14 @@ from lab.dns_server import LOOPBACK
 from lab.host import fork_here
 from lab.names import Zone
 from lab.processes import eventually
+from lab.programs import find_server
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/bin")
+UNBOUND = find_server("unbound")
 AA, RA = 4, 0x80
 """Bits of the third and the fourth byte of a header."""
 
