@@ -13,6 +13,11 @@ What must be minded:
 * then it makes itself small: it yields to everything else that runs on this core (the first table
   alone is waited for and hurries), and it is the first to go when memory runs out
   (oom_score_adj), since the server can do without it;
+* it yields by nice(2), not by SCHED_IDLE: beside a server that is flooded an idle process gets 3
+  parts of 1024 and would never end, one of nice 10 gets a tenth.  The price was measured: at 10,000
+  queries a second half of the answers take 1 ms instead of 0.2 while it works, the worst 9 ms
+  instead of 5; SCHED_IDLE leaves them as they are;
+* it takes some 0.8 KB a name while it works, all given back at its end;
 * dropping a table of 100 MB takes the kernel some ms.  The child inherited the mapping of the
   former table and waits until the parent has dropped its own: then the child is the last user,
   and those ms are spent in its exit, not in our loop;

@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
+from kuma_dns.names.document import read_document
 from kuma_dns.names.hosts import read_hosts
 from kuma_dns.names.join import Joined
 from kuma_dns.names.static import read_records
@@ -81,8 +82,6 @@ def _read(origin: Origin) -> Names:
     raw = _bytes_of(origin)
     if origin.hosts:
         return read_hosts(raw.decode("utf-8", "replace"), origin.source)
-    from kuma_dns.names.document import read_document  # json, which the server does without
-
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as problem:
