@@ -21,7 +21,7 @@ entries = st.builds(
     source=st.integers(0, 255),
     pointer=st.one_of(st.just(b""), keys()),
 )
-tables = st.dictionaries(keys(), entries, max_size=30)
+tables = st.dictionaries(keys(), entries, max_size=8)
 ONE = Entry(b"\xf0\0\0\1", b"", KNOWN, 0, b"")
 
 
