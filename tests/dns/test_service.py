@@ -208,6 +208,9 @@ def test_systemd_is_told_at_last_though_there_are_no_names(tmp_path: Path) -> No
         manager.settimeout(5)
         assert manager.recv(100) == b"READY=1\nSTATUS=waiting for the first names"
         assert not service.ready
+        service.reload()
+        assert manager.recv(100).startswith(b"RELOADING=1\n")
+        assert manager.recv(100).startswith(b"READY=1\n"), "systemd waits for the end of a reload"
         service.end()
         service.end()
         service.close()

@@ -43,6 +43,7 @@ DRAINING: Final = 5.0
 """Seconds that answers under way may take: what most applications wait for (resolv.conf(5))."""
 READY_AT_LAST: Final = 15.0
 """Seconds until systemd is told that we are up even without names; Kuma waits as long."""
+_WITHOUT_NAMES: Final = "waiting for the first names"
 _GLANCE: Final = 0.02
 """Seconds between looks whether all is answered."""
 
@@ -135,10 +136,11 @@ class Service:
     def reload(self) -> None:
         """Read everything again; what is there serves until then."""
         self.log.info("reloading")
-        if self.table is not None:
-            self._notifier.reloading()
+        self._notifier.reloading()
         self._nameservers.read()
         self._sources.reload()
+        if self.table is None:
+            self._notifier.ready(_WITHOUT_NAMES)
 
     def _use_servers(self, conf: ResolvConf) -> None:
         self._conf = conf
@@ -174,7 +176,7 @@ class Service:
 
     def _ready_at_last(self) -> None:
         self.log.warning("no-names-yet", seconds=READY_AT_LAST)
-        self._notifier.ready("waiting for the first names")
+        self._notifier.ready(_WITHOUT_NAMES)
 
     # --- the end --------------------------------------------------------------------------------
 
