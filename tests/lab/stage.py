@@ -19,6 +19,7 @@ from kuma_dns.resolve.forward import Forwarder
 from kuma_dns.resolve.resolver import Resolver
 from kuma_dns.resolve.servers import Server, parse_resolv_conf
 from lab.spoken import Words, expected_words, query_packet, query_words, reply_packet, reply_words
+from lab.upstreams import Sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,17 +77,6 @@ def _size_of(packet: bytes) -> int:
     return int.from_bytes(packet[at + 3 : at + 5], "big") if at > 0 and packet[11] else 0
 
 
-class Ticket:
-    """A query that has gone to a server and is not forgotten yet."""
-
-    def __init__(self, server: Server, packet: bytes, flight: Flight, *, tcp: bool) -> None:
-        """Keep all of it."""
-        self.server = server
-        self.packet = packet
-        self.flight = flight
-        self.tcp = tcp
-
-
 class Stage:
     """One run of one scenario."""
 
@@ -94,7 +84,7 @@ class Stage:
         """Set up what its first steps want."""
         self.scenario = scenario
         self.said: list[str] = []
-        self.open: list[Ticket] = []
+        self.open: list[Sent] = []
         self.now = START
         self.counts = Counts()
         self._ident = 0
@@ -152,9 +142,9 @@ class Stage:
 
     # --- the port to upstream servers, which the forwarder calls ---------------------------------
 
-    def ask(self, server: Server, packet: bytes, flight: Flight, *, tcp: bool) -> Ticket:
+    def ask(self, server: Server, packet: bytes, flight: Flight, *, tcp: bool) -> Sent:
         """Take a query to a server."""
-        ticket = Ticket(server, packet, flight, tcp=tcp)
+        ticket = Sent(server, packet, flight, tcp=tcp)
         self.open.append(ticket)
         self.said.append(f"sent {_host(server)} {query_words(packet, tcp=tcp)}")
         return ticket
@@ -236,7 +226,7 @@ class Stage:
         packet = _bytes_of(words, step.body)
         self._received(ticket, packet)
 
-    def _received(self, ticket: Ticket, packet: bytes) -> None:
+    def _received(self, ticket: Sent, packet: bytes) -> None:
         tcp = ticket.tcp
         self.forward.flights.received(ticket.flight, ticket.server, packet, self.now, tcp=tcp)
 
@@ -244,7 +234,7 @@ class Stage:
         ticket = self._ticket(step, step.rest[0], Words.of(step.rest[1:]))
         self.forward.flights.unreachable(ticket.flight, ticket.server, self.now)
 
-    def _ticket(self, step: Step, server: str, words: Words) -> Ticket:
+    def _ticket(self, step: Step, server: str, words: Words) -> Sent:
         """Return the newest query that the server has of us (``about=NAME``: about that name)."""
         about = words.values.get("about")
         for ticket in reversed(self.open):

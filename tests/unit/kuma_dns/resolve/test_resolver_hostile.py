@@ -24,11 +24,10 @@ from kuma_dns.wire.response import Response
 from kuma_net.values import Malformed
 from lab.hostile import WORST, WORST_REPLIES, Packets, Replies, worst, worst_reply
 from lab.messages import ask
+from lab.upstreams import PaperUpstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from kuma_dns.resolve.flights import Flight
 
 SEED = 20_261_121
 NAMES = ("one.mesh", "two.mesh", "www.example.org")
@@ -36,27 +35,7 @@ TIMES = 3.0
 """What a machine with other things to do may add to a ratio of times."""
 
 
-class Silent:
-    """Upstream sockets that keep what is sent; tickets are numbers."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.asked: dict[int, tuple[Server, bytes, Flight, bool]] = {}
-        self._ticket = 0
-
-    def ask(self, server: Server, packet: bytes, flight: Flight, *, tcp: bool) -> int:
-        """Keep a query."""
-        self._ticket += 1
-        self.asked[self._ticket] = (server, packet, flight, tcp)
-        return self._ticket
-
-    def forget(self, ticket: object) -> None:
-        """Drop a query."""
-        assert isinstance(ticket, int)
-        del self.asked[ticket]
-
-
-class Listener:
+class Asker:
     """A client that counts her answers and looks at each."""
 
     def __init__(self, query: bytes, *, tcp: bool) -> None:
@@ -74,7 +53,7 @@ class Listener:
         assert len(packet) <= (65535 if self.tcp else Query(self.query).size)
 
 
-def resolver(upstream: Silent) -> tuple[Resolver, Forwarder]:
+def resolver(upstream: PaperUpstream) -> tuple[Resolver, Forwarder]:
     forward = Forwarder(upstream, Counts(), cache_size=100, serve_stale=10.0)
     forward.use_servers(ResolvConf((Server("192.0.2.53"), Server("192.0.2.54"))))
     made = Resolver(Zones(), Counts(), forward)
@@ -84,18 +63,18 @@ def resolver(upstream: Silent) -> tuple[Resolver, Forwarder]:
 
 
 def test_hostile_replies_are_no_trouble() -> None:
-    upstream, replies = Silent(), Replies(SEED)
+    upstream, replies = PaperUpstream(), Replies(SEED)
     ours, forward = resolver(upstream)
     now, asked, answered = 0.0, 0, 0
     for number in range(20_000):
-        client = Listener(ask(f"n{number % 50}.example", 1 + number % 2 * 27), tcp=number % 3 == 0)
+        client = Asker(ask(f"n{number % 50}.example", 1 + number % 2 * 27), tcp=number % 3 == 0)
         answer = ours.receive(client.query, client, now)
         if answer is not None:
             client.send(answer.packet)
-        for ticket in list(upstream.asked):
-            if ticket in upstream.asked:
-                server, packet, flight, tcp = upstream.asked[ticket]
-                forward.flights.received(flight, server, replies.to(packet), now, tcp=tcp)
+        for one in list(upstream.open):
+            if one in upstream.open:
+                reply = replies.to(one.packet)
+                forward.flights.received(one.flight, one.server, reply, now, tcp=one.tcp)
         asked += 1
         answered += client.answers
         now += 0.01
@@ -104,19 +83,19 @@ def test_hostile_replies_are_no_trouble() -> None:
     for _ in range(2000):
         now += 0.1
         forward.tick(now)
-    assert (len(forward.flights), upstream.asked, forward.due()) == (0, {}, None)
+    assert (len(forward.flights), upstream.open, forward.due()) == (0, [], None)
 
 
 def test_hostile_packets_are_no_trouble() -> None:
-    upstream = Silent()
+    upstream = PaperUpstream()
     ours, forward = resolver(upstream)
     for packet in islice(Packets(SEED, NAMES), 20_000):
-        client = Listener(packet, tcp=True)
-        before = len(upstream.asked)
+        client = Asker(packet, tcp=True)
+        before = len(upstream.sent)
         answer = ours.receive(packet, client, 0.0)
         if len(packet) < 12 or packet[2] & 0x80:
             assert answer is None
-            assert len(upstream.asked) == before
+            assert len(upstream.sent) == before
         assert client.answers == 0
     assert forward.due() is not None
 
@@ -127,14 +106,14 @@ def fastest(call: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("kind", WORST)
 def test_no_packet_costs_more_than_its_length(kind: str) -> None:
-    ours, _ = resolver(Silent())
+    ours, _ = resolver(PaperUpstream())
     for small, large in ((500, 4000), (8000, 64000)):
         times = []
         for size in (small, large):
             packet = worst(kind, size)
-            client = Listener(packet, tcp=True)
+            client = Asker(packet, tcp=True)
 
-            def serve(packet: bytes = packet, client: Listener = client) -> object:
+            def serve(packet: bytes = packet, client: Asker = client) -> object:
                 return ours.receive(packet, client, 0.0)
 
             times.append(fastest(serve))
