@@ -201,6 +201,13 @@ def test_a_remark_goes_before_an_answer_does() -> None:
     assert not got.flags & dns.flags.TC
 
 
+def test_a_remark_that_just_fits_stays() -> None:
+    query, remark = Query(ask("a.mesh", A, opt())), Remark(0, "just so")
+    whole = reply(query, SERVFAIL, remark=remark)
+    assert reply(query, SERVFAIL, limit=len(whole), remark=remark) == whole
+    assert read(reply(query, SERVFAIL, limit=len(whole) - 1, remark=remark)).options == ()
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
