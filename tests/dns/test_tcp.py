@@ -73,7 +73,7 @@ class Client:
 class World(Serving):
     """A listener, and clients that end with it."""
 
-    def __init__(self, idle: float = 10.0, most: int = 1000, buffer: int = 0) -> None:
+    def __init__(self, idle: float = 1000.0, most: int = 1000, buffer: int = 0) -> None:
         """Listen; ``buffer`` is what the kernel keeps of what each side has not read."""
         super().__init__(*RECORDS)
         self.buffer = buffer
