@@ -21,6 +21,8 @@ _SIZES: Final = [bytes((size,)) for size in range(LONGEST_LABEL + 1)]
 
 def checked_key(name: str) -> bytes:
     """Return a name's key; ``Malformed`` if it is none that a source may bring."""
+    if len(name) > LONGEST_NAME:  # told before anything looks at each of its 64 million labels
+        raise Malformed(name, f"the name has {len(name)} characters", "253 at most")
     key = key_of(name)
     if name.removesuffix(".").count(".") >= MOST_LABELS:
         raise Malformed(name, f"more than {MOST_LABELS} labels", f"{MOST_LABELS} at most")

@@ -16,6 +16,7 @@ what is derived: a name must never be a guess.
 
 from __future__ import annotations
 
+from kuma_dns.names.gathering import MOST_LABELS
 from kuma_dns.wire.name import labels
 
 
@@ -30,9 +31,11 @@ def spellings(key: bytes, zone: bytes) -> tuple[bytes, ...]:
 
 
 def _dotted(front: bytes) -> bytes | None:
-    """Write labels with ``.`` for ``_``; None if that gives a label of no host."""
+    """Write labels with ``.`` for ``_``; None if that gives no host's name, or too deep a one."""
     parts = [part for label in labels(front + b"\0") for part in label.split(b"_")]
-    if not all(part and part[:1] != b"-" and part[-1:] != b"-" for part in parts):
+    if len(parts) > MOST_LABELS or not all(
+        part and part[:1] != b"-" and part[-1:] != b"-" for part in parts
+    ):
         return None
     return b"".join([bytes((len(part),)) + part for part in parts])
 

@@ -47,7 +47,7 @@ def test_a_name_that_is_too_long_is_refused_although_its_rest_was_seen() -> None
     keys = Keys()
     rest = ".".join(["a" * 49] * 4)
     assert keys.of(f"b.{rest}") == key_of(f"b.{rest}")
-    with pytest.raises(Malformed, match="the name takes"):
+    with pytest.raises(Malformed, match="the name has"):
         keys.of(f"{'c' * 60}.{rest}")
 
 
@@ -59,6 +59,11 @@ def test_a_name_has_at_most_so_many_labels() -> None:
     for name in (f"b.{deep}", f"b.{deep}", f"c.b.{deep}"):
         with pytest.raises(Malformed, match="more than 32 labels"):
             keys.of(name)
+
+
+def test_a_name_of_any_length_is_refused_at_once() -> None:
+    with pytest.raises(Malformed, match="the name has 4000000 characters"):
+        checked_key("a." * 2_000_000)
 
 
 def test_only_so_many_tails_are_remembered() -> None:

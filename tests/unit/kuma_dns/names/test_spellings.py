@@ -26,6 +26,11 @@ def test_names_of_services_and_instances_have_another_spelling(name: str, other:
     assert [text_of(key) for key in spellings(key_of(name), MESH)] == [other]
 
 
+def test_as_many_labels_as_a_name_may_have_are_derived() -> None:
+    name = "_".join("a" * 30) + ".b_c.mesh"
+    assert spellings(key_of(name), MESH) == (key_of(name.replace("_", ".")),)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -41,6 +46,7 @@ def test_names_of_services_and_instances_have_another_spelling(name: str, other:
         "a_-b.mesh",
         "a-_b.mesh",
         "a_.mesh",
+        "_".join("a" * 31) + ".b_c.mesh",
     ],
 )
 def test_nothing_else_is_derived(name: str) -> None:
