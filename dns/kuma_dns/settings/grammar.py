@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from kuma_dns.names.static import check_record
+from kuma_dns.names.zones import zone_key
 from kuma_dns.resolve.servers import DNS_PORT, Server
-from kuma_dns.wire.name import key_of
 from kuma_net.record import Record
 from kuma_net.values import (
     HIGHEST_PORT,
@@ -127,7 +127,7 @@ def read_connections(text: str) -> int:
 def read_zone(text: str) -> str:
     """Read the name of a zone: lower case, without the closing dot."""
     piece = text.strip()
-    key_of(piece)
+    zone_key(piece)
     return piece.removesuffix(".").lower()
 
 

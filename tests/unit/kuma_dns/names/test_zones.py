@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dns.message
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuma_dns.names.zones import Zones
+from kuma_dns.names.zones import LONGEST_ZONE, Zones, zone_key
 from kuma_dns.wire.name import is_within, key_of
+from kuma_dns.wire.query import Query
+from kuma_dns.wire.reply import reply, soa
 from kuma_net.values import Malformed
-from lab.messages import keys
+from lab.messages import ask, keys
 
 MESH, LOCAL = key_of("mesh"), key_of("mesh.local")
 
@@ -42,6 +45,16 @@ def test_of_zones_within_each_other_the_longest_owns_a_name() -> None:
 def test_a_zone_that_is_no_name_is_refused() -> None:
     with pytest.raises(Malformed):
         Zones(("mesh", "not a zone"))
+
+
+def test_a_zone_leaves_room_for_the_names_of_its_soa() -> None:
+    longest = ".".join(["x" * 63] * 3 + ["x" * (LONGEST_ZONE - 3 * 64 - 2)])
+    (zone,) = Zones((longest,)).keys
+    assert len(zone) == LONGEST_ZONE
+    packet = reply(Query(ask("a.mesh")), authority=soa(zone, 30, 1))
+    assert len(dns.message.from_wire(packet).authority) == 1
+    with pytest.raises(Malformed, match="the zone takes 245 bytes; 244 at most"):
+        zone_key(longest + "x")
 
 
 @given(keys(), st.lists(st.sampled_from(["mesh", "a", "b.a", "x.b.a"]), min_size=1))
