@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab import resolver
-from lab.dns_asking import query, told
+from lab.dns_asking import query, says, told
+from lab.dns_slow import SlowServer
 from lab.host import PERSONAL, fork_here
 from lab.processes import eventually
 from lab.programs import PROGRAMS
@@ -20,7 +22,6 @@ from lab.topology import quiet_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lab.host import Host
 
@@ -174,3 +175,31 @@ def test_a_socket_that_cannot_be_served_is_told(unit: Unit) -> None:
         "kuma-dns: systemd's descriptor 3 (http) is a TCP socket that does not listen; leave out "
         "Accept=yes\n"
     )
+
+
+def test_no_socket_takes_the_place_of_a_closed_log() -> None:
+    place = SlowServer()
+    place.close()
+    pid = fork_here(partial(_serve_without_descriptors, place.place))
+    port = int(place.place.rpartition(":")[2])
+    try:
+        assert eventually(lambda: _answers(port))
+        files = [str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in range(3)]
+        assert files == [os.devnull] * 3
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _serve_without_descriptors(place: str) -> None:
+    """In the child: become a server to whom nothing is open."""
+    os.closerange(0, 1 << 16)
+    words = (PROGRAMS["kuma-dns"], "serve", "--listen", place, "--http=off", "--user=0")
+    os.execv(words[0], words)  # noqa: S606 - no shell is wanted
+
+
+def _answers(port: int) -> bool:
+    try:
+        return says(port, "nobody.mesh") == "NXDOMAIN"
+    except ConnectionRefusedError:
+        return False

@@ -19,7 +19,7 @@ import kuma_dns
 from kuma_dns.counts import Counts
 from kuma_dns.names.zones import Zones
 from kuma_dns.server.listening import Sockets, open_sockets
-from kuma_dns.server.log import Log
+from kuma_dns.server.log import STDERR, Log
 from kuma_dns.server.loop import Loop
 from kuma_dns.server.privileges import can_read, drop, identity, owning, raise_descriptors
 from kuma_dns.server.sources import Plan, Sources
@@ -43,6 +43,7 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     ``environ`` loses the variables by which systemd hands over sockets.  Raises ``ConfigError``
     and ``HostError`` before anything is served.
     """
+    _keep_standard_descriptors()
     log = Log(settings.log_level, settings.log_sample)
     notifier = Notifier(environ)
     wanted = identity(settings.user)
@@ -90,6 +91,16 @@ def _import_all() -> None:
         if not module.name.startswith("kuma_dns.cli"):
             import_module(module.name)
     import_module("h11")
+
+
+def _keep_standard_descriptors() -> None:
+    """Open whichever of the first three descriptors is closed, before a socket gets its number.
+
+    The log would otherwise be written to that socket.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(descriptor)
 
 
 def _with_room(settings: Settings, listeners: int) -> tuple[Settings, int]:
