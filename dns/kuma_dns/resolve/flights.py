@@ -21,7 +21,8 @@ Loops.  A query that comes back to us through some server is the same question: 
 flight it came from and waits with it, so nothing multiplies.
 
 Bounds: ``MOST_FLIGHTS`` questions, ``MOST_WAITING`` clients of one of them, and ``MOST_JOINED`` of
-all beside those who came first: each of them takes 700 bytes.
+all beside those who came first: each of them takes 700 bytes.  When all places are taken, a new
+question gets that of the oldest one.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ class Flights:
         return None
 
     def _start(self, key: Hashable, query: Query, client: Client, now: float) -> Remark | None:
-        if len(self._flying) >= MOST_FLIGHTS:
+        if len(self._flying) >= MOST_FLIGHTS and not self._made_room(now):
             return TOO_MANY
         flight = Flight(key, query, client, now)
         flight.order = self._order(now)
@@ -192,6 +193,18 @@ class Flights:
             return UNREACHABLE
         self._flying[key] = flight
         return None
+
+    def _made_room(self, now: float) -> bool:
+        """Give the oldest question up if its server had time to answer.
+
+        Otherwise some thousand questions that nobody answers would keep out, for ten seconds,
+        all those that somebody would answer at once.
+        """
+        oldest = next(iter(self._flying.values()))
+        if now - oldest.begun < FIRST_WAIT:
+            return False
+        self._land(oldest, oldest.refusal, TOO_MANY, now)
+        return True
 
     def _order(self, now: float) -> tuple[Server, ...]:
         """Return the servers in the order to ask them: those who failed of late come last."""

@@ -322,6 +322,21 @@ def test_flights_are_bounded() -> None:
     assert len(ground.flights) == MOST_FLIGHTS == len(ground.upstream.open)
 
 
+def test_a_question_that_nobody_answers_makes_room_for_a_new_one() -> None:
+    ground = Ground(ONE)
+    assert ground.board("oldest.example") is None
+    ground.wait(0.1)
+    for number in range(MOST_FLIGHTS - 1):
+        assert ground.board(f"n{number}.example") is None
+    ground.wait(0.35)
+    assert ground.board("more.example") is None
+    assert [(end[0].query.name, end[2]) for end in ground.ends] == [
+        (b"\6oldest\7example\0", TOO_MANY)
+    ]
+    assert ground.board("too-much.example") == TOO_MANY
+    assert len(ground.flights) == MOST_FLIGHTS
+
+
 def test_those_who_share_flights_are_bounded_in_all() -> None:
     ground = Ground(ONE)
     names = [f"n{number}.example" for number in range(MOST_JOINED // 512)]
