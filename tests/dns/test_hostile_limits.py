@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from lab.dns_asking import (
 )
 from lab.dns_server import DnsServer
 from lab.hostile_names import document
-from lab.hostile_upstream import HostileServer, label_of
+from lab.hostile_upstream import RIGHT, HostileServer, label_of
 from lab.messages import AD, CD, QR, RD, TC, ask, message, opt, option, question
 from lab.processes import descendants, eventually
 from lab.topology import quiet_host
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = "NOERROR 240.0.0.1"
+RIGHT_ANSWER = f"NOERROR {RIGHT}"
 RECORD = "--record=here.mesh=240.0.0.1"
 NO_UPSTREAM = "--resolv-conf=/nonexistent"
 AT_ONCE = 2.0
@@ -140,7 +142,26 @@ def test_those_who_wait_for_silent_servers_are_bounded(tmp_path: Path) -> None:
                 assert says(server.port, "here.mesh") == HERE
         assert server.metric("kuma_dns_flights") == 500
         assert server.memory() - before < 32 * MB
-        assert says(server.port, "one.more.example") == "NOERROR 203.0.113.1"
+        assert says(server.port, "one.more.example") == RIGHT_ANSWER
+
+
+def test_questions_that_nobody_answers_keep_no_other_out(tmp_path: Path) -> None:
+    silent = label_of("is silent")
+    with (
+        HostileServer() as upstream,
+        DnsServer(tmp_path, RECORD, f"--upstream={upstream.place}") as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hostile,
+    ):
+        server.await_ready()
+        hostile.connect((LOOPBACK, server.port))
+        for number in range(2500):
+            hostile.send(query(f"{silent}.{number}.example", number))
+        assert eventually(lambda: server.metric("kuma_dns_flights") == 2000)
+        # Each of them would wait for ten seconds; beyond half a second they give way.
+        fresh = count()
+        assert eventually(
+            lambda: says(server.port, f"answers.{next(fresh)}.example") == RIGHT_ANSWER, 3
+        )
 
 
 def test_an_answer_that_no_datagram_can_hold_is_cut(tmp_path: Path) -> None:
@@ -187,8 +208,8 @@ def test_without_descriptors_it_neither_spins_nor_dies_and_recovers(tmp_path: Pa
             one.close()
         path.write_text(document(here="240.0.0.3"), encoding="ascii")
         assert eventually(lambda: says(server.port, "here.mesh") == "NOERROR 240.0.0.3")
-        assert says(server.port, "answers.example") == "NOERROR 203.0.113.1"
-        assert says(server.port, "answers.again.example", tcp=True) == "NOERROR 203.0.113.1"
+        assert says(server.port, "answers.example") == RIGHT_ANSWER
+        assert says(server.port, "answers.again.example", tcp=True) == RIGHT_ANSWER
         assert server.get("/ready")[0] == 200
         assert eventually(lambda: server.descriptors() <= held + 5)
 
@@ -206,7 +227,7 @@ def test_with_few_descriptors_idle_clients_leave_some_for_other_questions(tmp_pa
         with connected(server.port) as honest:
             honest.sendall(b"".join([framed(query(f"answers.{n}.example")) for n in range(50)]))
             answers = [heard(honest) for _ in range(50)]
-        assert {told(answer) for answer in answers if answer} == {"NOERROR 203.0.113.1"}
+        assert {told(answer) for answer in answers if answer} == {RIGHT_ANSWER}
 
 
 # --- idle, and the end --------------------------------------------------------------------------
@@ -246,7 +267,7 @@ def grows(server: DnsServer, seconds: float) -> bool:
 
 
 def test_told_to_end_under_load_it_answers_all_that_has_arrived(server: DnsServer) -> None:
-    count = 1500
+    many = 1500
     with ExitStack() as stack:
         connections = [stack.enter_context(connected(server.port)) for _ in range(3)]
         asker = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -254,13 +275,13 @@ def test_told_to_end_under_load_it_answers_all_that_has_arrived(server: DnsServe
         asker.settimeout(10)
         asker.connect((LOOPBACK, server.port))
         assert says(server.port, "here.mesh") == HERE
-        for packet in numbered(count, "here.mesh"):
+        for packet in numbered(many, "here.mesh"):
             asker.send(packet)
         for one in connections:
             one.sendall(b"".join(map(framed, numbered(200, "here.mesh"))))
         server.tell(signal.SIGTERM)
-        idents = {int.from_bytes(asker.recv(4096)[:2], "big") for _ in range(count)}
-        assert len(idents) == count
+        idents = {int.from_bytes(asker.recv(4096)[:2], "big") for _ in range(many)}
+        assert len(idents) == many
         for one in connections:
             answers = [heard(one) for _ in range(200)]
             assert all(answers)
