@@ -186,3 +186,9 @@ def test_refusals_come_before_names() -> None:
     other_version = read(answered("one.mesh", A, opt(version=1)))
     assert (other_version.rcode(), other_version.answer) == (BADVERS, [])
     assert refuse(Query(ask("one.mesh")), 512) is None
+
+
+def test_a_zone_without_a_record_of_its_own_is_no_data() -> None:
+    bare = Authority(ZONES, Table(block_of((), ttl=30)))
+    answer = read(bare.answer(Query(ask("mesh"))))
+    assert (answer.rcode(), len(answer.answer), len(answer.authority)) == (0, 0, 1)

@@ -162,6 +162,13 @@ def test_new_names_make_the_memo_forget(world: World) -> None:
     assert world.resolver.memo.find(packet[2:]) is None
 
 
+def test_what_came_by_tcp_is_not_kept_for_datagrams(world: World) -> None:
+    world.use("a.mesh=240.0.0.1")
+    world.asker.tcp = True
+    assert world.ask("a.mesh") is not None
+    assert world.resolver.memo.find(ask("a.mesh")[2:]) is None
+
+
 def test_the_resolver_wakes_for_the_memo_too(world: World) -> None:
     packet = ask("www.example.org")
     world.resolver.memo.take(Query(packet), Answer(packet, BRIEFLY), CACHE, 10.0)
