@@ -89,6 +89,7 @@ BY_UDP = parse_rows("""
     answers another class                    -> the second's  | SERVFAIL 22
     answers two questions                    -> the second's  | SERVFAIL 22
     answers from another port                -> the second's  | SERVFAIL 22
+    answers from another address             -> the second's  | SERVFAIL 22
 
     # It says that it cannot: the next one is asked at once, and without one that is relayed.
     says SERVFAIL                            -> the second's  | SERVFAIL

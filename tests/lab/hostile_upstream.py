@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 RIGHT, SECONDS, LIE = "203.0.113.1", "203.0.113.2", "203.0.113.66"
 SECOND = "127.0.2.1"
+STRANGER = "127.0.3.1"
+"""Who answers questions that were not put to her."""
 PORT = 53
 LONGEST_DATAGRAM = 65507
 LONG, LONGEST = 4096, 65535
@@ -44,13 +46,13 @@ _NULL = 10
 class Deed(Record):
     """What is done: datagrams sent back, and bytes written to a connection.
 
-    ``elsewhere``: the datagrams come from another port (of the same host).  ``stays``: the
+    ``elsewhere``: the datagrams come from another ``port`` or ``address``.  ``stays``: the
     connection is left open.
     """
 
     datagrams: Sequence[bytes] = ()
     stream: bytes = b""
-    elsewhere: bool = False
+    elsewhere: str = ""
     stays: bool = False
 
 
@@ -137,8 +139,8 @@ def _over_tcp(stream: Callable[[bytes], bytes], *, stays: bool = False) -> Calla
     return lambda query: Deed((cut(query),), stream(query), stays=stays)
 
 
-def _elsewhere(query: bytes) -> Deed:
-    return Deed((lie(query),), elsewhere=True, stays=True)
+def _from_another(what: str) -> Callable[[bytes], Deed]:
+    return lambda query: Deed((lie(query),), elsewhere=what, stays=True)
 
 
 def _twisted(query: bytes) -> bytes:
@@ -186,7 +188,8 @@ DEEDS: Mapping[str, Callable[[bytes], Deed]] = {
     "answers another type": _both(lambda query: _with(query, kind=AAAA)),
     "answers another class": _both(lambda query: _with(query, klass=3)),
     "answers two questions": _both(_many_questions),
-    "answers from another port": _elsewhere,
+    "answers from another port": _from_another("port"),
+    "answers from another address": _from_another("address"),
     "lies with the wrong id and then answers": lambda query: Deed(
         (other_id(lie(query)), right(query)), framed(right(query))
     ),
@@ -301,7 +304,6 @@ class HostileServer:
 
 def _serve(sockets: list[socket.socket]) -> None:
     """Answer for ever; connections that stay open are kept so that they do."""
-    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     kept: list[socket.socket] = []
     with selectors.DefaultSelector() as ready:
         for one in sockets:
@@ -312,18 +314,22 @@ def _serve(sockets: list[socket.socket]) -> None:
                 assert isinstance(asked, socket.socket)
                 try:
                     if asked.type == socket.SOCK_DGRAM:
-                        _answer_datagram(asked, other)
+                        _answer_datagram(asked)
                     else:
                         kept += _answer_connection(asked)
                 except OSError:
                     continue  # the peer went away; the next one may not
 
 
-def _answer_datagram(one: socket.socket, other: socket.socket) -> None:
+def _answer_datagram(one: socket.socket) -> None:
     query, peer = one.recvfrom(LONG)
-    deed = deed_for(query, one.getsockname()[0])
-    for packet in deed.datagrams:
-        (other if deed.elsewhere else one).sendto(packet, peer)
+    address, port = one.getsockname()
+    deed = deed_for(query, address)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        if deed.elsewhere:
+            other.bind((address, 0) if deed.elsewhere == "port" else (STRANGER, port))
+        for packet in deed.datagrams:
+            (other if deed.elsewhere else one).sendto(packet, peer)
 
 
 def _answer_connection(one: socket.socket) -> list[socket.socket]:
