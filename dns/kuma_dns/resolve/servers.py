@@ -5,6 +5,9 @@ and with a blank behind it; ``#`` and ``;`` begin comments there and nowhere els
 ``search`` and ``domain`` lines the last one holds; what is malformed is passed over.  ``timeout``
 and ``attempts`` have glibc's caps.  Unlike glibc, which asks the first three servers only, all are
 kept; and where it asks 127.0.0.1 if there is no server, nobody is asked: that would be ourselves.
+
+``kuma_net.host.resolv`` reads the same lines for rules, which know neither ports nor scopes; what
+an address is says ``kuma_net.values`` to both.
 """
 
 from __future__ import annotations
