@@ -12,8 +12,8 @@ Why no walk over the labels is needed: the name is taken to end at the first zer
 was not its end, the remainder is no shape of ours, or the bytes up to there are no name in the
 table: names there are well-formed, so bytes that are equal to one are well-formed too.
 
-A query's OPT names the client's size, which may be any number; shapes with other sizes than the
-usual ones are learned when they are first seen.
+A query's OPT names the client's size, which may be any number: a shape with another size is
+learned when it is first seen.  There are few resolver libraries, and each has its size.
 """
 
 from __future__ import annotations
