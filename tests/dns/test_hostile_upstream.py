@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_net.record import Record
-from lab.dns_asking import END, connected, framed, heard, query, says, told
+from lab.dns_asking import END, all_by_udp, connected, framed, heard, query, says, told
 from lab.dns_server import DnsServer
-from lab.hostile_upstream import DEEDS, RIGHT, SECOND, SECONDS, label_of, serve_hostile
+from lab.hostile_upstream import (
+    DEEDS,
+    RIGHT,
+    SECOND,
+    SECONDS,
+    HostileServer,
+    label_of,
+    serve_hostile,
+)
 from lab.processes import eventually
 from lab.topology import quiet_host
 
@@ -240,3 +248,20 @@ def finish(one: socket.socket, *, tcp: bool) -> str:
     with one:
         packet = heard(one) if tcp else one.recv(65535)
     return END if packet is None else told(packet)
+
+
+def test_answers_with_any_bytes_wrong_harm_nobody(tmp_path: Path) -> None:
+    """Each question is answered in time, whatever comes, and the next one is too."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text(f"options timeout:{TIMEOUT} attempts:1\n", encoding="ascii")
+    wrong = label_of("has wrong bytes")
+    with HostileServer() as upstream:
+        options = (f"--resolv-conf={conf}", f"--upstream={upstream.place}")
+        with DnsServer(tmp_path, "--record=here.mesh=240.0.0.1", *options) as server:
+            server.await_ready()
+            for start in range(0, 3000, 1000):
+                names = [f"{wrong}.{number}.example" for number in range(start, start + 1000)]
+                packets = [query(name, ident) for ident, name in enumerate(names)]
+                assert len(all_by_udp(server.port, packets)) == len(packets)
+            assert says(server.port, "here.mesh") == "NOERROR 240.0.0.1"
+            assert says(server.port, "answers.example") == ITS

@@ -15,13 +15,14 @@ import selectors
 import signal
 import socket
 from functools import partial
+from random import Random
 from struct import pack, unpack
 from typing import TYPE_CHECKING
 
-from kuma_dns.wire.message import AAAA, CNAME, HEADER, IN, A
+from kuma_dns.wire.message import AAAA, CNAME, HEADER, IN, RRSIG, SOA, A
 from kuma_net.record import Record
 from lab.host import fork_here
-from lab.messages import name_of
+from lab.messages import name_of, opt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -170,6 +171,31 @@ def _with(query: bytes, kind: int = A, klass: int = IN) -> bytes:
     return other_question(query, name + pack("!HH", kind, klass))
 
 
+def _mutated(query: bytes) -> Deed:
+    """Return a rich answer in which some bytes are wrong, the same ones for the same name."""
+    dice = Random(question_of(query).lower())  # noqa: S311 - the same harm each time
+    mesh, signer = name_of("here.mesh"), name_of("example")
+    rrsig = pack("!HBBIIIH", CNAME, 8, 2, 60, 1 << 31, 0, 7) + signer + bytes(64)
+    soa = b"\0\0" + pack("!5I", 1, 2, 3, 4, 60)
+    records = (
+        alias(_POINTER, mesh)
+        + _POINTER
+        + pack("!HHIH", RRSIG, IN, 60, len(rrsig))
+        + rrsig
+        + record(RIGHT, mesh)
+        + b"\0"
+        + pack("!HHIH", SOA, IN, 60, len(soa))
+        + soa
+        + opt(1232)
+    )
+    packet = bytearray(answer(query, records, (1, 3, 1, 1)))
+    for _ in range(dice.randrange(1, 5)):
+        packet[dice.randrange(2, len(packet))] = dice.choice((0, 1, 12, 63, 64, 192, 255))
+    end = dice.choice((len(packet), len(packet), dice.randrange(len(packet))))
+    wrong = bytes(packet[:end])
+    return Deed((wrong,), framed(wrong))
+
+
 DEEDS: Mapping[str, Callable[[bytes], Deed]] = {
     "answers": _both(right),
     "is silent": lambda _: Deed(stays=True),
@@ -221,6 +247,7 @@ DEEDS: Mapping[str, Callable[[bytes], Deed]] = {
     "sends 64 KB": lambda query: Deed(
         (long_answer(query, LONGEST_DATAGRAM),), framed(long_answer(query, LONGEST))
     ),
+    "has wrong bytes": _mutated,
     "cuts, and answers over TCP": _over_tcp(lambda query: framed(right(query))),
     "cuts, and sends 64 KB over TCP": _over_tcp(lambda query: framed(long_answer(query, LONGEST))),
     "cuts, and sends 4000 records over TCP": _over_tcp(lambda query: framed(many_answers(query))),
