@@ -31,6 +31,8 @@ _MOST_STEPS: Final = 255
 """Labels and pointers of one name: 127 labels fit into 255 bytes."""
 _RIGHT_NAME: Final = "labels of 63 bytes and pointers backwards, 255 bytes in all"
 _RECORD: Final = Struct("!HHIH").unpack_from
+_POINTED: Final = Struct("!HHHIH").unpack_from
+"""A record whose owner is a pointer: most are."""
 _POINTER: Final = Struct("!H").unpack_from
 
 
@@ -60,10 +62,14 @@ def fitting(packet: bytes, at: int, count: int, limit: int) -> tuple[int, int]:
 def record_at(packet: bytes, owner: int) -> Found:
     """Return where the record is that begins at ``owner``; raises ``Malformed``."""
     try:
-        at = _name_end(packet, owner) if packet[owner] < _POINTS else owner + 2
-        kind, _, ttl, size = _RECORD(packet, at)
-        if at == owner + 2 and _POINTER(packet, owner)[0] & 0x3FFF >= owner:
-            raise Malformed(f"byte {owner}", "a compression pointer forward")
+        if packet[owner] >= _POINTS:
+            pointer, kind, _, ttl, size = _POINTED(packet, owner)
+            if pointer & 0x3FFF >= owner:
+                raise Malformed(f"byte {owner}", "a compression pointer forward")
+            at = owner + 2
+        else:
+            at = _name_end(packet, owner)
+            kind, _, ttl, size = _RECORD(packet, at)
     except (IndexError, error):
         raise Malformed(f"byte {owner}", "the message ends within a record") from None
     end = at + FIXED + size

@@ -128,6 +128,9 @@ class Response:
 
     def _judge(self, life: int, denial: int, *, given: bool) -> None:
         """Say for how long this may be given again, and whether it says anything."""
+        if given and self.ttls and not self.rcode and not self.truncated:
+            self.life = life
+            return
         denies = self.rcode == NXDOMAIN or not given
         self.dangling = denies and denial < 0
         good = self.ttls and self.rcode in {0, NXDOMAIN} and not self.truncated
