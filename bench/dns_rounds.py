@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dns_client import Client, Outcome, Stand
 
 LATENCY_RATE = 20_000
-LONGEST_WAIT = 120.0
+LONGEST_WAIT = 60.0
 ONE_WAIT = 1.0
 """Seconds."""
 
