@@ -18,6 +18,8 @@ from kuma_dns.names.zones import Zones
 from kuma_dns.resolve.answer import Answer
 from kuma_dns.resolve.resolver import Resolver
 from kuma_dns.server.loop import Loop
+from kuma_dns.server.tcp import TcpListener
+from kuma_dns.wire.query import Query
 from kuma_dns.wire.reply import reply
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
     from kuma_dns.resolve.answer import Client
     from kuma_dns.resolve.authority import Authority
-    from kuma_dns.wire.query import Query
 
+LOOPBACK = "127.0.0.1"
 PATIENCE = 20.0
 """Seconds that a condition may take to come true."""
 _GLANCE = 0.02
@@ -64,6 +66,8 @@ class Later:
 class Serving:
     """What a listener needs; leaving the ``with`` block fails if a callback went wrong."""
 
+    tcp = False
+
     def __init__(self, *records: str) -> None:
         """Serve some records (``NAME=IP``)."""
         self.problems: list[Exception] = []
@@ -85,6 +89,14 @@ class Serving:
         if kind is None:
             assert self.problems == []
 
+    def right(self, packet: bytes) -> bytes:
+        """Return what the authority answers to a query."""
+        authority = self.resolver.authority
+        assert authority is not None
+        answer = authority.answer(Query(packet), tcp=self.tcp)
+        assert answer is not None
+        return answer.packet
+
     def until(self, condition: Callable[[], object]) -> None:
         """Go round until something is so."""
         deadline = time.monotonic() + PATIENCE
@@ -103,3 +115,84 @@ class Serving:
 
         self.until(listens)
         return heard[0]
+
+
+class TcpClient:
+    """A connection, seen from the other side."""
+
+    def __init__(self, world: TcpServing) -> None:
+        """Connect."""
+        self.socket = socket.create_connection((LOOPBACK, world.port))
+        if world.buffer:
+            for one in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                self.socket.setsockopt(socket.SOL_SOCKET, one, world.buffer)
+        self._world = world
+        self._heard = b""
+
+    def ask(self, *packets: bytes) -> None:
+        """Send queries in one go."""
+        self.socket.sendall(b"".join([len(one).to_bytes(2, "big") + one for one in packets]))
+
+    def hear(self) -> bytes:
+        """Return the next answer; nothing at the end of the connection."""
+        while len(self._heard) < 2 or len(self._heard) < 2 + self._length():
+            try:
+                some = self._world.heard(self.socket, 1 << 20)
+            except ConnectionError:
+                some = b""
+            if not some:
+                return b""
+            self._heard += some
+        end = 2 + self._length()
+        answer, self._heard = self._heard[2:end], self._heard[end:]
+        return answer
+
+    def fill(self, question: bytes) -> int:
+        """Ask until nothing more can be sent, without reading; return how many went whole."""
+        self.socket.settimeout(0)
+        asked = len(question).to_bytes(2, "big") + question
+        sent = 0
+        with suppress(BlockingIOError):
+            while True:
+                sent += self.socket.send((asked * 100)[sent % len(asked) :])
+                self._world.loop.turn(0)
+        return sent // len(asked)
+
+    def _length(self) -> int:
+        return int.from_bytes(self._heard[:2], "big")
+
+
+class TcpServing(Serving):
+    """A listener, and clients that end with it."""
+
+    tcp = True
+
+    def __init__(
+        self, *records: str, idle: float = 1000.0, most: int = 1000, buffer: int = 0
+    ) -> None:
+        """Listen; ``buffer`` is what the kernel keeps of what each side has not read."""
+        super().__init__(*records)
+        self.buffer = buffer
+        sock = socket.create_server((LOOPBACK, 0))
+        if buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.port = int(sock.getsockname()[1])
+        self.listener = TcpListener(sock, self.resolver, self.loop, idle=idle, most=most)
+        self.clients: list[TcpClient] = []
+
+    def holds(self, number: int) -> bool:
+        """Whether so many queries are on their way to others."""
+        return len(self.later.held) == number
+
+    def client(self) -> TcpClient:
+        """Return a new client."""
+        self.clients.append(TcpClient(self))
+        return self.clients[-1]
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        """Close all."""
+        self.listener.close()
+        self.listener.abort()
+        for client in self.clients:
+            client.socket.close()
+        super().__exit__(kind, *rest)
