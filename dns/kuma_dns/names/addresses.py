@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kuma_dns.wire.name import IN_ADDR_ARPA, IP6_ARPA, labels
+from kuma_dns.wire.name import IN_ADDR_ARPA, IP6_ARPA, is_within, labels
 from kuma_net.values import Family, Malformed, address_text, parse_address
 
 IPV4_BYTES: Final = 4
@@ -91,7 +91,7 @@ def address_of(name: bytes) -> bytes | None:
         digits = front[:0:-2]
         if front[::2] == _ONES and not digits.strip(_DIGITS):
             return bytes.fromhex(digits.decode())
-    elif name.endswith(IN_ADDR_ARPA):
+    elif is_within(name, IN_ADDR_ARPA):
         octets = [_OCTETS.get(label.decode("latin-1")) for label in labels(name)][-3::-1]
         if len(octets) == IPV4_BYTES and None not in octets:
             return bytes([octet for octet in octets if octet is not None])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuma_dns.names.addresses import address_of, addresses_of, each_text, packed
-from kuma_dns.wire.name import key_of, reverse_of
+from kuma_dns.wire.name import IN_ADDR_ARPA, key_of, reverse_of
 from kuma_net.values import Malformed
 
 ipv4 = st.binary(min_size=4, max_size=4)
@@ -126,3 +126,12 @@ def test_labels_of_two_digits_make_no_reverse_name_of_the_right_length() -> None
     longer = key_of(".".join([*digits[:-1], "10"]) + ".ip6.arpa")
     assert len(longer) == len(reverse_of(bytes(16)))
     assert address_of(longer) is None
+
+
+def test_a_label_that_ends_like_the_reverse_zone_is_not_that_zone() -> None:
+    front = b"\1" + b"1" + b"\1" + b"0" + b"\1" + b"0" + b"\3" + b"240"
+    inside = IN_ADDR_ARPA[:-1]
+    name = front + b"\1x" + bytes((len(inside) + 1,)) + b"x" + inside + b"\0"
+    assert name.endswith(IN_ADDR_ARPA)
+    assert address_of(name) is None
+    assert address_of(front + IN_ADDR_ARPA) == b"\xf0\0\0\1"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import mmap
+from ipaddress import IPv4Address, IPv6Address
 from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuma_dns.names.table import COLLIDES, DERIVED, KNOWN, REVERSE, Entry, Table, block_of
-from kuma_dns.wire.name import key_of
+from kuma_dns.names.table import ADDRESS, COLLIDES, DERIVED, KNOWN, REVERSE, Entry, Table, block_of
+from kuma_dns.wire.name import key_of, reverse_of
 from lab.messages import keys
 
 entries = st.builds(
@@ -52,6 +53,28 @@ def test_names_of_the_same_hash_are_told_apart() -> None:
     table = Table(block_of(records.items(), ttl=30))
     assert [table.get(one), table.get(two)] == list(records.values())
     assert Table(block_of([(one, ONE)], ttl=30)).get(two) is None
+
+
+@given(st.lists(st.ip_addresses(), min_size=1, max_size=8, unique=True))
+def test_reverse_names_are_kept_under_their_addresses_and_found_by_name(
+    addresses: list[IPv4Address | IPv6Address],
+) -> None:
+    entry = Entry(b"", b"", REVERSE, 0, key_of("a.mesh"))
+    *some, other = [address.packed for address in addresses]
+    table = Table(block_of([(ADDRESS + address, entry) for address in some], ttl=30))
+    assert [table.get(reverse_of(address)) for address in some] == [entry] * len(some)
+    assert table.get(reverse_of(other)) is None
+    assert list(table) == [(reverse_of(address), entry) for address in some]
+    assert table.names == 0
+
+
+def test_a_reverse_name_may_be_a_name_like_any_other() -> None:
+    name = key_of("1.0.0.240.in-addr.arpa")
+    table = Table(block_of([(name, ONE)], ttl=30))
+    assert table.get(name) == ONE
+    assert table.get(key_of("2.0.0.240.in-addr.arpa")) is None
+    assert table.get(key_of("01.0.0.240.in-addr.arpa")) is None
+    assert table.get(key_of("0.0.240.in-addr.arpa")) is None
 
 
 def test_a_table_may_be_empty() -> None:
