@@ -164,6 +164,17 @@ def test_whoever_does_not_read_is_not_read_either_and_goes_on_when_she_does() ->
         assert {client.hear()[6:8] for _ in range(asked)} == {b"\0\xc8"}
 
 
+def test_no_more_is_answered_at_once_than_a_client_may_leave_unread(world: TcpServing) -> None:
+    client = world.client()
+    client.ask(*[ask("many.mesh")] * 100)
+    world.until(lambda: world.listener.connections)
+    connection = next(iter(world.listener._connections))
+    world.loop.forget(connection._descriptor)
+    connection._on_readable()
+    assert (16 << 10) < len(connection._unsent) < (16 << 10) + 4000
+    assert [client.hear()[6:8] for _ in range(100)] == [b"\0\xc8"] * 100
+
+
 def test_only_so_many_questions_of_one_client_are_under_way(world: TcpServing) -> None:
     client = world.client()
     client.ask(*[ask(f"name-{number}.example", ident=number) for number in range(1000)])

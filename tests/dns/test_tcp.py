@@ -16,7 +16,7 @@ import pytest
 
 from kuma_dns.wire.message import A
 from lab.messages import ask, opt, option
-from lab.serving import LOOPBACK, TcpClient, TcpServing
+from lab.serving import LOOPBACK, TcpServing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,15 +102,24 @@ def test_whoever_waits_for_us_keeps_her_place_as_long_as_others_are_idle() -> No
         idle = world.client()
         idle.ask(ask("a.mesh"))
         assert idle.hear()
-        new: list[TcpClient] = []
-        for number in range(2):
-            new.append(world.client())
-            new[-1].ask(ask("www.example.org"))
-            world.until(partial(world.holds, number + 2))
+        new = world.client()
+        new.ask(ask("www.example.org"))
         assert idle.hear() == b""
-        assert busy.hear() == b""
+        world.until(partial(world.holds, 2))
         world.later.answer_all()
-        assert [len(one.hear()) > 12 for one in new] == [True, True]
+        assert [len(one.hear()) > 12 for one in (busy, new)] == [True, True]
+
+
+def test_if_all_wait_for_us_the_oldest_goes() -> None:
+    with TcpServing(*RECORDS, most=2) as world:
+        clients = []
+        for number in range(3):
+            clients.append(world.client())
+            clients[-1].ask(ask("www.example.org"))
+            world.until(partial(world.holds, number + 1))
+        assert clients[0].hear() == b""
+        world.later.answer_all()
+        assert [len(one.hear()) > 12 for one in clients[1:]] == [True, True]
 
 
 def test_without_descriptors_the_longest_idle_goes_and_the_new_one_is_served() -> None:
