@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.agent import Agent, CallError
-from lab.host import Host
+from lab.host import WORKLOAD, Host
 from lab.installing import config_of, install_here
 from lab.processes import descendants, eventually, network_of, networks_in_use, running
 from lab.rows import check_rows, parse_rows
+from lab.senders import Probe, send
 from lab.topology import Lab
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ _kept: list[Lab] = []
 
 
 def build_here() -> list[int]:
-    """Build a lab that nobody takes down; return its hosts' processes."""
+    """Build a lab that nobody takes down, and use it; return its hosts' processes."""
     _kept.append(Lab())
+    # A process that was another user for a moment has forgotten that it wished to die with us.
+    for host in _kept[0].hosts.values():
+        host.call(send, Probe("udp", ("127.0.0.1", 9), uid=WORKLOAD, gid=WORKLOAD))
     return [host.pid for host in _kept[0].hosts.values()]
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from kuma_net.record import Record
 from lab.host import fork_here
+from lab.system import death_wish, wish_death
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,14 +73,18 @@ class effective:  # noqa: N801 - reads as a word: `with effective(uid, gid):`
         """Become them, keeping the way back."""
         uid, gid = self._ids
         self._before = os.geteuid(), os.getegid()
+        wish = death_wish()
         os.setegid(gid)
         os.seteuid(uid)
+        wish_death(wish)
 
     def __exit__(self, *_: object) -> None:
         """Become who we were."""
         uid, gid = self._before
+        wish = death_wish()
         os.seteuid(uid)
         os.setegid(gid)
+        wish_death(wish)
 
 
 def open_doors(host: str, doors: Sequence[Door]) -> int:

@@ -20,7 +20,7 @@ MS_REC = 16384
 MS_PRIVATE = 1 << 18
 """include/uapi/linux/mount.h."""
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_GET_PDEATHSIG = 1, 2
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 """include/uapi/linux/prctl.h."""
@@ -59,12 +59,25 @@ def forbid(capability: int) -> None:
     _checked(_LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl")
 
 
+def death_wish() -> int:
+    """Return the signal that this process gets when its parent ends, 0 for none."""
+    number = ctypes.c_int()
+    _checked(_LIBC.prctl(PR_GET_PDEATHSIG, ctypes.byref(number), 0, 0, 0), "prctl")
+    return number.value
+
+
+def wish_death(number: int) -> None:
+    """Ask for a signal when the parent ends, as ``death_wish`` returned it."""
+    _checked(_LIBC.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0), "prctl")
+
+
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when ``parent``, which started it, ends.
 
-    A change of credentials clears the wish (prctl(2)), so a process that changes its user says
-    it afterwards.  The parent may be gone already: then this process ends here.
+    A change of credentials, even of the effective user alone, clears the wish (prctl(2)), so a
+    process that changes its user says it afterwards.  The parent may be gone already: then this
+    process ends here.
     """
-    _checked(_LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    wish_death(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
