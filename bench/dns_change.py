@@ -27,9 +27,9 @@ MOST_START = 400.0
 
 RELOAD_NAMES = 100_000
 RELOAD_RATE = 10_000
-RELOADS = (1.0, 4.0)
+RELOADS = (0.5, 4.0)
 """Seconds into the run at which the names are replaced."""
-RELOAD_SECONDS = 7.0
+RELOAD_SECONDS = 8.0
 QUIET_SECONDS = 2.0
 MOST_RELOAD = 25.0
 """Milliseconds the worst single answer may take."""
