@@ -23,6 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BIN.parent / 'debian' / 'bin'}"
+"""A PATH with the folders of servers; the last is where .ci/packages unpacks what it keeps apart."""
 BARE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
 CLONE_NEWNET = 0x40000000
@@ -193,7 +195,7 @@ def resolvers() -> list[str]:
     """Return name and version of the name servers we are compared with, if they are there."""
     found = []
     for name, flag in (("unbound", "-V"), ("dnsmasq", "--version")):
-        program = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+        program = shutil.which(name, path=PROGRAMS)
         version = re.search(r"[Vv]ersion (\S+)", run([program, flag])) if program else None
         if version:
             found.append(f"{name} {version[1]}")
