@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import BIN
+from measuring import BIN, PROGRAMS
 
 OURS, UNBOUND, DNSMASQ = "kuma-dns", "unbound", "dnsmasq"
 PORTS = {OURS: 15053, UNBOUND: 15054, DNSMASQ: 15055}
@@ -82,15 +82,9 @@ class Server(NamedTuple):
 
 def require(*programs: str) -> None:
     """Raise SystemExit if a competitor is not installed."""
-    missing = [program for program in programs if shutil.which(program, path=search()) is None]
+    missing = [program for program in programs if shutil.which(program, path=PROGRAMS) is None]
     if missing:
         raise SystemExit(f"not installed: install Debian's packages {' '.join(missing)}")
-
-
-def search() -> str:
-    """Return the PATH with the folders of servers in it."""
-    # The last is where .ci/packages unpacks unbound rather than install its service.
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BIN.with_name('debian')}/bin"
 
 
 def ours(document: Path) -> Server:
@@ -131,7 +125,7 @@ def running(command: list[str], core: int, log: Path) -> Iterator[int]:
     os.sched_setaffinity(0, {core})
     try:
         with log.open("a") as said:
-            environment = {**os.environ, "PATH": search()}
+            environment = {**os.environ, "PATH": PROGRAMS}
             process = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
     finally:
         os.sched_setaffinity(0, own)

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:{BIN.parent / 'debian' / 'bin'}"
-"""A PATH with the folders of servers; the last is where .ci/packages unpacks what it keeps apart."""
+"""A PATH with the folders of servers; .ci/packages unpacks into the last what it keeps apart."""
 BARE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 
 CLONE_NEWNET = 0x40000000
