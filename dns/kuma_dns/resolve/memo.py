@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 MOST_ENTRIES: Final = 32768
 MOST_BYTES: Final = 9 << 20
 """Of all lasting entries together, what Python adds to them included."""
-MOST_BRIEF: Final = 4096
+MOST_BRIEF: Final = 10000
+"""As many as the cache holds unless told otherwise: 4 MB of usual answers."""
 LONGEST_KEPT: Final = 300
 """Bytes of a query; longer ones are somebody's experiment."""
 LONGEST_ANSWER: Final = 1232
