@@ -143,6 +143,7 @@ class Table:
     """
 
     __slots__ = (
+        "_absent",
         "_base",
         "_block",
         "_first",
@@ -164,6 +165,7 @@ class Table:
             raise ValueError(message)
         self._block = bytes(block) if isinstance(block, bytearray) else block
         self._mask = slots - 1
+        self._absent = b""
         self.sources, at = self._read_texts(_HEAD.size)
         labels, self._first = self._read_texts(at)
         self.labels = dict(zip(labels[::2], labels[1::2], strict=True))
@@ -181,6 +183,8 @@ class Table:
 
     def get(self, key: bytes) -> Entry | None:
         """Return what is known of a name; None if nothing is."""
+        if key == self._absent:  # ``addresses`` has just looked for it
+            return None
         offset = self._find(key)
         if not offset and key.endswith(_ARPA):
             address = address_of(key)
@@ -194,6 +198,8 @@ class Table:
         """
         offset = self._find(key)
         if not offset:
+            if not key.endswith(_ARPA):  # those are kept in another way, too
+                self._absent = key
             return b""
         size, count, count6, flags = _COUNTS.unpack_from(self._block, offset)
         if flags & COLLIDES:

@@ -116,7 +116,8 @@ class Query:
 
     def _additional(self, packet: bytes, start: int, length: int) -> int:
         """Read one record of the additional section; return where it ends."""
-        at = _name_end(packet, start, length)
+        is_root = start < length and not packet[start]  # as in every OPT record
+        at = start + 1 if is_root else _name_end(packet, start, length)
         if at + _RECORD_TAIL > length:
             raise Refusal(FORMERR)
         kind, size, _, version, flags, data = _RECORD(packet, at)
@@ -132,7 +133,7 @@ class Query:
             self.do = bool(flags & 0x8000)
             self.badvers = version != 0
             self.options = packet[at:end]
-            if not version:  # what another version's data look like is not for us to judge
+            if data and not version:  # what another version's data look like is not for us to judge
                 _check_options(self.options)
         return end
 
