@@ -1,9 +1,10 @@
 """Everything that is not ours: from the cache, or from an upstream server.
 
-A query with options of EDNS (a client's subnet, a cookie) or a signature of its own (TSIG) gets
-an answer of its own, so it is neither kept nor given what is kept, and shares a flight only with
-the very same bytes.  All others are told apart by name, type, flags, DO, and whether they have EDNS
-at all; their answers differ in nothing but the id and the letters' case of the question.
+A query with options of EDNS (a client's subnet) or a signature of its own (TSIG) gets an answer
+of its own, so it is neither kept nor given what is kept, and shares a flight only with the very
+same bytes.  A cookie is no such option: it is between neighbours and stays here.  All others are
+told apart by name, type, flags, DO, and whether they have EDNS at all; their answers differ in
+nothing but the id and the letters' case of the question.
 
 Stale answers (RFC 8767), if wanted: when all servers fail, or are silent for 1.8 s, what was
 kept is given with a TTL of 30 s and the extended error 3; after a failure nobody is asked again
@@ -98,6 +99,8 @@ class Forwarder:
 
     def answer(self, query: Query, client: Client, now: float) -> Answer | None:
         """Return what is kept, or an error; None: it will come by ``client.send``."""
+        if query.options:
+            query = query.without_cookie()
         key = _key(query)
         kept = self.cache.get(key, now)
         if kept is not None:

@@ -106,7 +106,7 @@ class Resolver:
             answer = self.forward.answer(query, client, now)
         else:
             self.counts.answered(query.qtype, LOCAL, answer.packet[3] & 15)
-        if answer is not None and answer.keep and not client.tcp:
+        if answer is not None and answer.keep and not (client.tcp or query.options):
             self.memo.take(query, answer, source, now)
         return answer
 

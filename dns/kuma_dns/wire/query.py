@@ -41,6 +41,9 @@ _TWO: Final = Struct("!HH").unpack_from
 _RECORD: Final = Struct("!HHBBHH").unpack_from
 _LENGTH: Final = Struct("!H").unpack_from
 _MOST_ADDITIONAL: Final = 2
+_COOKIE: Final = b"\0\x0a"
+_OPTION_HEAD: Final = 4
+"""Bytes of an option before its data."""
 _RECORD_TAIL: Final = 10
 """Bytes of a record between its owner and its data."""
 
@@ -113,6 +116,19 @@ class Query:
             end = self._additional(packet, end, length)
         if end != length:
             raise Refusal(FORMERR)
+
+    def without_cookie(self) -> Query:
+        """Return the query without its cookie, if that is its only option; else the query itself.
+
+        A cookie is between two neighbours (RFC 7873 section 5), and we are no party to it: some
+        clients (c-ares, dig) send one with each query, new for each server.
+        """
+        options, packet = self.options, self.packet
+        size = len(options)
+        single = size > _OPTION_HEAD and options[:2] == _COOKIE and packet[10:HEADER] == b"\0\1"
+        if not single or _OPTION_HEAD + _LENGTH(options, 2)[0] != size:
+            return self
+        return Query(packet[: -size - 2] + b"\0\0")
 
     def _additional(self, packet: bytes, start: int, length: int) -> int:
         """Read one record of the additional section; return where it ends."""

@@ -70,6 +70,32 @@ def test_a_signature_may_stand_behind_the_opt_record() -> None:
     assert query.edns
 
 
+def test_a_cookie_alone_can_be_left_out() -> None:
+    plain = ask("a.mesh", A, opt(4096, flags=DO), ident=7)
+    cookie = option(10, b"12345678")
+    given = Query(ask("a.mesh", A, opt(4096, flags=DO, options=cookie), ident=7))
+    assert given.without_cookie().packet == plain
+    longest = Query(ask("a.mesh", A, opt(4096, flags=DO, options=option(10, bytes(40))), ident=7))
+    assert longest.without_cookie().packet == plain
+
+
+@pytest.mark.parametrize(
+    "options",
+    [b"", option(8, b"\0\1\x18\0\xc6\x33\x64"), option(10), option(10, bytes(8)) + option(12)],
+    ids=["none", "a subnet", "an empty cookie", "a cookie and padding"],
+)
+def test_other_options_stay(options: bytes) -> None:
+    query = Query(ask("a.mesh", A, opt(options=options)))
+    assert query.without_cookie() is query
+
+
+def test_a_cookie_beside_a_signature_stays() -> None:
+    tsig = b"\0" + pack("!HHIH", TSIG, 255, 0, 3) + b"abc"
+    body = question("a.mesh", A) + opt(options=option(10, bytes(8))) + tsig
+    query = Query(message(body, (1, 0, 0, 2)))
+    assert query.without_cookie() is query
+
+
 def test_another_version_of_edns_is_told_and_its_options_are_not_judged() -> None:
     query = Query(ask("a.mesh", A, opt(version=1, options=b"\1")))
     assert query.badvers
