@@ -7,12 +7,14 @@ be a second grammar beside that of ``kuma-init``.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 import click
 
 from kuma_net.cli.help_text import WIDTH, Section, flag_entry, option_sections, section_text
-from kuma_net.errors import ConfigError, Violation
+from kuma_net.cli.speech import FAILED, say, say_error
+from kuma_net.errors import ConfigError, KumaNetError, Violation
 from kuma_net.tproxy.flags import COMMAND_LINE, HELP, parse_flags
 from kuma_net.tproxy.grammar import BACKENDS, IP_FAMILY_MODES
 from kuma_net.tproxy.options import OPTIONS
@@ -80,6 +82,28 @@ class Commands(click.Group):
                 advice = near or "flags of a command stand behind it"
                 raise click.UsageError(f"{args[0]}: unknown flag before the command; {advice}")
         return super().parse_args(ctx, args)
+
+
+def carry_out(program: click.Group, words: list[str], name: str) -> int:
+    """Run the command that the words name; errors become sentences and exit codes."""
+    try:
+        code = program.main(words, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+    except KumaNetError as error:
+        say_error(error)
+        return error.exit_code
+    except click.ClickException as error:
+        say(error.format_message())
+        return error.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        say("interrupted")
+        return FAILED
+    except BrokenPipeError:  # whoever read our output has had enough
+        return FAILED
+    except OSError as problem:  # nearly always: our output cannot be written
+        say(str(problem))
+        return FAILED
+    return code if isinstance(code, int) else 0
 
 
 class TableCommand(click.Command):

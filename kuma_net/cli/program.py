@@ -7,17 +7,12 @@ same way and tell all mistakes at once.  Modules of commands are imported when o
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from kuma_net import __version__
-from kuma_net.cli.click_commands import Commands
+from kuma_net.cli.click_commands import Commands, carry_out
 from kuma_net.cli.command_table import COMMANDS, CONFIG_COMMANDS
-from kuma_net.cli.speech import say, say_error
-from kuma_net.errors import KumaNetError
 
-FAILED = 1
 NAME = "kuma-net"
 TEXT = """\
 Capture a workload's traffic for a service mesh's sidecar; say, compare and
@@ -40,21 +35,4 @@ def program() -> click.Group:
 
 def run(words: list[str]) -> int:
     """Run the command that the words name and return the exit code."""
-    try:
-        code = program().main(words, prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
-    except KumaNetError as error:
-        say_error(error)
-        return error.exit_code
-    except click.ClickException as error:
-        say(error.format_message())
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        say("interrupted")
-        return FAILED
-    except BrokenPipeError:  # whoever read our output has had enough
-        return FAILED
-    except OSError as problem:  # nearly always: our output cannot be written
-        say(str(problem))
-        return FAILED
-    return code if isinstance(code, int) else 0
+    return carry_out(program(), words, NAME)

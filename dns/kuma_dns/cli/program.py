@@ -6,7 +6,6 @@ at the first mistake and would be a second list of all options.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -16,10 +15,8 @@ from kuma_dns.cli.commands import BY_NAME, COMMANDS, HELP
 from kuma_dns.cli.reader import read_words
 from kuma_dns.settings.options import BY_FLAG
 from kuma_net import __version__
-from kuma_net.cli.click_commands import SETTINGS, Commands
+from kuma_net.cli.click_commands import SETTINGS, Commands, carry_out
 from kuma_net.cli.help_text import Entry, Section, section_text
-from kuma_net.cli.speech import FAILED, say, say_error
-from kuma_net.errors import KumaNetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,24 +121,7 @@ def program() -> click.Group:
 
 def run(words: list[str]) -> int:
     """Run the command that the words name and return the exit code."""
-    try:
-        code = program().main(words, prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
-    except KumaNetError as error:
-        say_error(error)
-        return error.exit_code
-    except click.ClickException as error:
-        say(error.format_message())
-        return error.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        say("interrupted")
-        return FAILED
-    except BrokenPipeError:  # whoever read our output has had enough
-        return FAILED
-    except OSError as problem:  # nearly always: our output cannot be written
-        say(str(problem))
-        return FAILED
-    return code if isinstance(code, int) else 0
+    return carry_out(program(), words, NAME)
 
 
 assert all(name in BY_FLAG for command in COMMANDS for name in command.options)  # noqa: S101 - one table names the other
