@@ -291,3 +291,17 @@ def test_it_stays_awake_only_while_there_is_work_all_the_time(world: World) -> N
     assert not world.loop._is_brisk
     assert time.process_time() - used < SOON
     assert AWAKE < SOON
+
+
+def test_it_never_stays_awake_where_that_is_rationed() -> None:
+    problems: list[Exception] = []
+    loop = Loop(problems.append, awake=0.0)
+    near, far = socket.socketpair()
+    loop.on_writable(near.fileno(), lambda: None)
+    for _ in range(5):
+        loop.turn(SOON)
+    assert not loop._is_brisk
+    assert problems == []
+    loop.close()
+    near.close()
+    far.close()

@@ -14,6 +14,7 @@ import os
 import selectors
 import signal
 import socket
+from errno import EADDRINUSE
 from functools import partial
 from random import Random
 from struct import pack, unpack
@@ -302,13 +303,19 @@ def serve_hostile(addresses: Sequence[str], port: int = PORT) -> int:
 
 def _bound(address: str, port: int) -> list[socket.socket]:
     """Return sockets for UDP and TCP; port 0 is one that is free for both."""
-    sockets = [socket.socket(socket.AF_INET, kind) for kind in (_DATAGRAMS, _STREAMS)]
-    for one in sockets:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind((address, port))
-        port = one.getsockname()[1]
-    sockets[1].listen(1024)
-    return sockets
+    datagrams, streams = [socket.socket(socket.AF_INET, kind) for kind in (_DATAGRAMS, _STREAMS)]
+    try:
+        streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        datagrams.bind((address, port))
+        streams.bind(datagrams.getsockname())
+    except OSError as taken:
+        datagrams.close()
+        streams.close()
+        if port or taken.errno != EADDRINUSE:
+            raise
+        return _bound(address, port)  # free for UDP, but not for TCP: take another
+    streams.listen(1024)
+    return [datagrams, streams]
 
 
 class HostileServer:

@@ -8,7 +8,7 @@
 ``sources``      when to make the names anew; ``files`` and ``poll`` notice changes
 ``builder``      makes the table in a process of its own, from what ``reading`` reads there
 ``listening``    the sockets we answer at; ``systemd``: those it hands over, and what it is told
-``privileges``   giving up root's
+``privileges``   giving up root's; ``quota``: what we have of the processor
 ``http``         a small HTTP server; ``pages`` and ``exposition``: what it serves
 ``log``          one line of JSON for each thing worth saying
 ``service``      all of it together while it runs; ``server``: how that begins

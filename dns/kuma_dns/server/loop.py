@@ -18,6 +18,7 @@ next one begins awake, asking again and again for as long.  That happens only at
 a second and more; there it halves the time of an answer for what is left of the processor.  With
 less to do, a wait is hardly ever that short, and nothing is spent.  Whoever else wants this
 processor gets it (sched_yield(2)): she may be the client that the next query will come from.
+Where processor time is rationed it is never done (``server.quota``).
 
 Signals are written to a socket pair by the interpreter's own handler (signal.set_wakeup_fd) and
 are handled here as one more reader, never in the middle of other work.  A forked child has the
@@ -69,8 +70,11 @@ class Timer:
 class Loop:
     """One thread's wait for everything."""
 
-    def __init__(self, on_error: Callable[[Exception], None]) -> None:
-        """Tell ``on_error`` what a callback raised; the loop goes on with the next one."""
+    def __init__(self, on_error: Callable[[Exception], None], awake: float = AWAKE) -> None:
+        """Tell ``on_error`` what a callback raised; the loop goes on with the next one.
+
+        ``awake`` is for how many seconds a short wait is spent awake; 0: never.
+        """
         self.now = time.monotonic
         self._on_error = on_error
         self._epoll = select.epoll()
@@ -86,6 +90,7 @@ class Loop:
         self._waker: socket.socket | None = None
         self._running = False
         self._is_brisk = False
+        self._awake = awake
 
     # --- who waits for what ---------------------------------------------------------------------
 
@@ -191,9 +196,9 @@ class Loop:
 
     def _wait(self, patience: float) -> list[tuple[int, int]]:
         """Wait for events; stay awake for a moment if the last wait was that short."""
-        poll, began = self._epoll.poll, self.now()
+        poll, began, awake = self._epoll.poll, self.now(), self._awake
         if self._is_brisk:
-            until = began + min(AWAKE, patience) if patience >= 0 else began + AWAKE
+            until = began + min(awake, patience) if patience >= 0 else began + awake
             events = poll(0, _MOST_EVENTS)
             while not events and self.now() < until:
                 sched_yield()
@@ -201,7 +206,7 @@ class Loop:
             if events:
                 return events
         events = poll(patience, _MOST_EVENTS)
-        self._is_brisk = self.now() - began < AWAKE
+        self._is_brisk = self.now() - began < awake
         return events
 
     def _soonest(self) -> float | None:

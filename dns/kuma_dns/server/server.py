@@ -20,8 +20,9 @@ from kuma_dns.counts import Counts
 from kuma_dns.names.zones import Zones
 from kuma_dns.server.listening import Sockets, open_sockets
 from kuma_dns.server.log import STDERR, Log
-from kuma_dns.server.loop import Loop
+from kuma_dns.server.loop import AWAKE, Loop
 from kuma_dns.server.privileges import can_read, drop, identity, owning, raise_descriptors
+from kuma_dns.server.quota import is_rationed
 from kuma_dns.server.sources import Plan, Sources
 from kuma_dns.server.systemd import Notifier, inherited
 from kuma_net import __version__
@@ -56,7 +57,8 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
         _import_all()
     drop(wanted)
     _tell(log, settings, sockets, descriptors)
-    loop, counts, zones = Loop(log.problem), Counts(), Zones(settings.zones)
+    loop = Loop(log.problem, 0.0 if is_rationed() else AWAKE)
+    counts, zones = Counts(), Zones(settings.zones)
     born = loop.now()
     plan = Plan(settings.names, settings.hosts, settings.records, zones, settings.ttl)
     sources = Sources(plan, loop, lambda table: service.use_table(table), log, counts)  # noqa: PLW0108 - there is no service yet
