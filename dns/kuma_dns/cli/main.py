@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NAME = "kuma-dns"
 _HELP = ("-h", "--help")
+_EXTRA = ("h11", "dnslib")
+"""Packages that come with the extra ``dns``; the script is there without them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ``argv`` are the words after the program's name; without it the process's own are taken and
     the process ends here if it was started as this program.
     """
-    from kuma_net.cli.speech import is_program, leave
+    from kuma_net.cli.speech import FAILED, is_program, leave, say
 
     words = sys.argv[1:] if argv is None else list(argv)
     ours = argv is None and is_program(NAME)
@@ -31,7 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         import gc
 
         gc.disable()  # no garbage among what imports make; a server switches it on again
-    code = _serve(words[1:]) if words[:1] == ["serve"] and not _asks_help(words) else _run(words)
+    try:
+        serves = words[:1] == ["serve"] and not _asks_help(words)
+        code = _serve(words[1:]) if serves else _run(words)
+    except ModuleNotFoundError as missing:
+        if missing.name not in _EXTRA:
+            raise
+        say(f"the Python package {missing.name} is missing: install kuma-net[dns]")
+        code = FAILED
     if ours:
         leave(code)
     return code

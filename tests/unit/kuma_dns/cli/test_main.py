@@ -37,3 +37,19 @@ def test_serve_loads_neither_click_nor_what_only_other_commands_need() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "\n"
+
+
+def test_without_the_extra_it_says_what_is_missing() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['h11'] = None\n"
+        "from kuma_dns.cli.main import main\n"
+        "place = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']\n"
+        "sys.exit(main(['serve', '--record', 'a.mesh=240.0.0.1', *place]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "the Python package h11 is missing: install kuma-net[dns]" in done.stderr
+    assert "Traceback" not in done.stderr
