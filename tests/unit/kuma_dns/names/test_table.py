@@ -46,6 +46,17 @@ def test_the_short_way_to_addresses_is_the_long_one(records: dict[bytes, Entry])
     assert table.addresses(b"\x05other\0", ipv6=False) == b""
 
 
+def test_what_is_sought_in_vain_by_the_short_way_is_not_lost_to_the_long_one() -> None:
+    address = bytes((240, 0, 0, 1))
+    reverse = Entry(b"", b"", REVERSE, 0, key_of("a.mesh"))
+    records = {key_of("a.mesh"): ONE, ADDRESS + address: reverse}
+    table = Table(block_of(records.items(), ttl=30))
+    sought = {key_of("b.mesh"): None, key_of("a.mesh"): ONE, reverse_of(address): reverse}
+    for key, entry in sought.items():
+        assert table.addresses(key, ipv6=False) == (entry.ipv4 if entry else b"")
+        assert table.get(key) == entry
+
+
 def test_names_of_the_same_hash_are_told_apart() -> None:
     one, two = key_of("hxcmqurip.mesh"), key_of("oxexryexh.mesh")
     assert crc32(one) == crc32(two)
