@@ -91,6 +91,7 @@ def add_passthrough_address(kernel: Kernel | None = None) -> bool:
 def remove_passthrough_address(kernel: Kernel | None = None, *, pretend: bool = False) -> bool:
     """Take ``::6/128`` off the loopback interface if it is ours; True when it was.
 
+    False, too, when somebody else who uninstalls at the same time takes it off first.
     ``pretend``: only say whether it is.  Raises NetlinkError and PermissionDenied.
     """
     ours = [
@@ -99,7 +100,12 @@ def remove_passthrough_address(kernel: Kernel | None = None, *, pretend: bool = 
         if (found.index, found.address, found.metric) == (INDEX, PASSTHROUGH, MARK)
     ]
     for found in () if pretend else ours:
-        _commit(Request(route.DELADDR, 0, route.address_body(found), PLACE), kernel)
+        try:
+            _commit(Request(route.DELADDR, 0, route.address_body(found), PLACE), kernel)
+        except NetlinkError as refused:
+            if refused.errno == errno.EADDRNOTAVAIL:
+                return False
+            raise
     return bool(ours)
 
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_net.host import loopback
+from kuma_net.host.netlink_socket import ROUTE, NetlinkSocket
 from lab.agent import CallError
 from lab.host import Host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from kuma_net.netlink.message import Request
 
 
 @pytest.fixture
@@ -34,6 +37,26 @@ def test_what_we_add_we_take_away(host: Host) -> None:
     assert host.call(loopback.remove_passthrough_address)
     assert not has_passthrough(host)
     assert not host.call(loopback.remove_passthrough_address)
+
+
+class Overtaken(NetlinkSocket):
+    """The kernel, with somebody else who uninstalls between our look and our deed."""
+
+    def commit(self, requests: Sequence[Request]) -> None:
+        """Let the other one go first."""
+        assert loopback.remove_passthrough_address()
+        super().commit(requests)
+
+
+def overtaken_here() -> bool:
+    with Overtaken(ROUTE) as kernel:
+        return loopback.remove_passthrough_address(kernel)
+
+
+def test_two_may_take_it_away_at_the_same_time(host: Host) -> None:
+    host.call(loopback.add_passthrough_address)
+    assert not host.call(overtaken_here)
+    assert not has_passthrough(host)
 
 
 def test_what_somebody_else_added_stays(host: Host) -> None:
