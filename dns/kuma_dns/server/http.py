@@ -35,8 +35,6 @@ PATIENCE: Final = 5.0
 """Seconds until a request must be there, and within which each piece of an answer is taken."""
 LINGER: Final = 1.0
 """Seconds to wait for the client to close after us."""
-BREATH: Final = 0.5
-"""Seconds without accepting when there are no descriptors left."""
 _READ: Final = 4096
 """Bytes of a request that are taken in one turn: h11 bounds what it keeps, not what it is given."""
 _BREATH: Final = 0.1
