@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kuma_dns.names.addresses import each_text
-from kuma_dns.names.join import DEFAULT_TTL, Joined
 from kuma_dns.names.table import COLLIDES
-from kuma_dns.wire.name import text_of
-from kuma_net.errors import ConfigError, Violation
-from kuma_net.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
+    from kuma_dns.names.join import Joined
     from kuma_dns.names.source import Names
-    from kuma_dns.names.zones import Zones
-
-
-class Served(Record):
-    """One name as it would be answered; ``remark`` says what is special about it."""
-
-    name: str
-    addresses: tuple[str, ...]
-    source: str
-    remark: str = ""
+    from kuma_net.errors import Violation
 
 
 class Findings:
@@ -43,7 +30,6 @@ class Findings:
         self.refused = bool(refusals)
         self.violations = (*refusals, *left_out, *joined.violations.violations)
         self.warnings = tuple(joined.warnings.violations)
-        self.joined = joined
         everything = [*joined.known.values(), *joined.derived.values()]
         self.counts = {
             "names": len(joined.known),
@@ -58,25 +44,3 @@ class Findings:
             + joined.violations.count,
             "warnings": joined.warnings.count,
         }
-
-    def served(self) -> Iterator[Served]:
-        """Iterate over what would be served, in order of names: records and their spellings."""
-        joined = self.joined
-        all_names = joined.known | joined.derived
-        for name, key in sorted([(text_of(key), key) for key in all_names]):
-            ipv4, ipv6, flags, source = all_names[key]
-            remark = "another spelling" if key in joined.derived else ""
-            if flags & COLLIDES:
-                remark = "not served: sources contradict each other"
-            yield Served(name, tuple(each_text(ipv4, ipv6)), joined.sources[source], remark)
-
-
-def examine(
-    read: Callable[[str, str], Names], text: str, source: str, zones: Zones, ttl: int = DEFAULT_TTL
-) -> Findings:
-    """Say what is to be said of one source; ``read`` is ``read_document`` or ``read_hosts``."""
-    try:
-        names = read(text, source)
-    except ConfigError as refused:
-        return Findings(Joined([], zones, ttl), refusals=refused.violations)
-    return Findings(Joined([names], zones, ttl), [names])

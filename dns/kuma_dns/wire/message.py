@@ -38,16 +38,12 @@ HTTPS: Final = 65
 TSIG: Final = 250
 IXFR: Final = 251
 AXFR: Final = 252
-MAILB: Final = 253
-MAILA: Final = 254
 ANY: Final = 255
 
 # Classes.
 IN: Final = 1
-CH: Final = 3
 
 # Operation codes.
-QUERY: Final = 0
 NOTIFY: Final = 4
 UPDATE: Final = 5
 
