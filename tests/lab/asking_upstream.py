@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 from pathlib import Path
@@ -31,7 +32,11 @@ _GLANCE = 0.02
 
 
 def descriptors() -> set[str]:
-    """Return what this process has open."""
+    """Return what this process has open; what earlier tests left to the collector is closed first.
+
+    Otherwise it might be closed between two looks.
+    """
+    gc.collect()
     return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
