@@ -46,7 +46,7 @@ pages:
 # Pure folders: every branch, by unit tests alone.  Silent when it holds.
 gate:
 	@$(BIN)/coverage report --fail-under=100 --contexts='^$$,^tests/unit/' \
-	  --include='kuma_net/netfilter/*,kuma_net/netlink/*,kuma_net/tproxy/*,kuma_net/record.py,kuma_net/errors.py,kuma_net/values.py,dns/kuma_dns/wire/*,dns/kuma_dns/names/*,dns/kuma_dns/resolve/*,dns/kuma_dns/counts.py,dns/kuma_dns/settings/*' \
+	  --include='kuma_net/netfilter/*,kuma_net/netlink/*,kuma_net/tproxy/*,kuma_net/record.py,kuma_net/errors.py,kuma_net/values.py,dns/kuma_dns/wire/*,dns/kuma_dns/names/*,dns/kuma_dns/resolve/*,dns/kuma_dns/counts.py,dns/kuma_dns/settings/*,cni/kuma_cni/spec/*,cni/kuma_cni/pod/*,cni/kuma_cni/conflist/*' \
 	  >.venv/coverage.txt || { cat .venv/coverage.txt; exit 1; }
 
 bench: setup

@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     no_root = pytest.mark.skip(reason="needs root (namespaces, rules)")
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
-        if folder in {"kernel", "dns", "e2e"}:
+        if folder in {"kernel", "cni", "dns", "e2e"}:
             item.add_marker(folder)
             if os.geteuid() != 0:
                 item.add_marker(no_root)

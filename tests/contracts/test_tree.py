@@ -95,7 +95,7 @@ def test_the_version_stands_in_one_place() -> None:
 
 def test_no_script_shadows_kumactl() -> None:
     scripts = project()["project"]["scripts"]  # type: ignore[index]
-    assert sorted(scripts) == ["kuma-dns", "kuma-init", "kuma-net"]
+    assert sorted(scripts) == ["kuma-cni", "kuma-cni-install", "kuma-dns", "kuma-init", "kuma-net"]
 
 
 def test_the_extras_have_their_stable_names() -> None:

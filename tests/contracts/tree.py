@@ -10,7 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "kuma_net"
-PACKAGES = {PACKAGE: ROOT / "tests/unit", ROOT / "dns/kuma_dns": ROOT / "tests/unit/kuma_dns"}
+PACKAGES = {
+    PACKAGE: ROOT / "tests/unit",
+    ROOT / "cni/kuma_cni": ROOT / "tests/unit/kuma_cni",
+    ROOT / "dns/kuma_dns": ROOT / "tests/unit/kuma_dns",
+}
 """The import packages, and where the unit tests of each mirror it."""
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from kuma_dns.names.table import KNOWN, Entry, Table, block_of
 from kuma_dns.server.builder import Builder, Report, Work, _mapped
-from kuma_dns.server.loop import Loop
+from kuma_net.serving.loop import Loop
 from lab.processes import descendants
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from kuma_dns.server.files import Files
-from kuma_dns.server.loop import Loop
 from kuma_net.host.inotify import Watch
+from kuma_net.serving.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

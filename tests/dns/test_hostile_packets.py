@@ -32,11 +32,11 @@ from kuma_dns.resolve.forward import Forwarder
 from kuma_dns.resolve.resolver import Resolver
 from kuma_dns.resolve.servers import ResolvConf, Server
 from kuma_dns.server.datagrams import SLOTS, Datagrams, Peer
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.tcp import TcpListener
 from kuma_dns.server.udp import UdpListener
 from kuma_dns.wire.message import HEADER, PLAIN_SIZE
 from kuma_dns.wire.query import Ignored, Query, Refusal
+from kuma_net.serving.loop import Loop
 from lab.hostile import WORST, Packets, Replies, worst
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuma_dns.server.http import LONGEST_REQUEST, MOST_CONNECTIONS
+from kuma_net.serving.http import LONGEST_REQUEST, MOST_CONNECTIONS
 from lab.dns_asking import says
 from lab.dns_server import DnsServer
 from lab.host import run_here

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_dns.resolve.servers import Server
-from kuma_dns.server import http
-from kuma_dns.server.http import LONGEST_REQUEST, MOST_CONNECTIONS, HttpServer, Page
 from kuma_dns.server.listening import listen_http
-from kuma_dns.server.loop import Loop
+from kuma_net.serving import http
+from kuma_net.serving.http import LONGEST_REQUEST, MOST_CONNECTIONS, HttpServer, Page
+from kuma_net.serving.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuma_dns.server.loop import AWAKE, Loop
+from kuma_net.serving.loop import AWAKE, Loop
 from lab.host import fork_here
 
 if TYPE_CHECKING:

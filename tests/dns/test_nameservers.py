@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_dns.resolve.servers import ResolvConf, Server
-from kuma_dns.server.log import Log
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.nameservers import NameServers
-from kuma_dns.settings.grammar import Sample
 from kuma_dns.settings.load import load
 from kuma_dns.wire.name import key_of
+from kuma_net.serving.log import Log
+from kuma_net.serving.loop import Loop
+from kuma_net.serving.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

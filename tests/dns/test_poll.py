@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.poll import Poll
+from kuma_net.serving.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

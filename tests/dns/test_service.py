@@ -13,12 +13,12 @@ import pytest
 from kuma_dns.counts import Counts
 from kuma_dns.names.zones import Zones
 from kuma_dns.server.listening import open_sockets
-from kuma_dns.server.log import Log
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.service import READY_AT_LAST, Service, World
 from kuma_dns.server.sources import Plan, Sources
 from kuma_dns.server.systemd import Inherited, Notifier
 from kuma_dns.settings.load import load
+from kuma_net.serving.log import Log
+from kuma_net.serving.loop import Loop
 from lab.dns_asking import by_udp, connected, framed, heard, query, says, told
 from lab.dns_server import DnsServer
 from lab.dns_slow import SlowServer

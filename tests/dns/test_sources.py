@@ -13,9 +13,9 @@ import pytest
 from kuma_dns.counts import Counts
 from kuma_dns.names.addresses import each_text
 from kuma_dns.names.zones import Zones
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.sources import Plan, Sources
 from kuma_dns.wire.name import key_of
+from kuma_net.serving.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

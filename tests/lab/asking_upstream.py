@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from kuma_dns.counts import Counts
 from kuma_dns.resolve.flights import Flights
 from kuma_dns.resolve.servers import ResolvConf, Server
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.upstream import UpstreamSockets
 from kuma_dns.wire.query import Query
 from kuma_dns.wire.response import FAILURES
+from kuma_net.serving.loop import Loop
 from lab.messages import ask
 from lab.upstreams import Listener
 

@@ -17,10 +17,10 @@ from kuma_dns.names.table import Table
 from kuma_dns.names.zones import Zones
 from kuma_dns.resolve.answer import Answer
 from kuma_dns.resolve.resolver import Resolver
-from kuma_dns.server.loop import Loop
 from kuma_dns.server.tcp import TcpListener
 from kuma_dns.wire.query import Query
 from kuma_dns.wire.reply import reply
+from kuma_net.serving.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,5 @@
 """Sockets, files, time and processes of the resolver: everything that is not a value.
 
-``loop``         waits for readiness, timers and signals, and calls whoever asked for them
 ``udp``          clients by UDP; ``datagrams``: many of them a system call
 ``tcp``          clients by TCP; ``connection`` is one of them
 ``upstream``     other servers by UDP, ``bursts`` of questions; ``upstream_tcp``: by TCP
@@ -9,7 +8,6 @@
 ``builder``      makes the table in a process of its own, from what ``reading`` reads there
 ``listening``    the sockets we answer at; ``systemd``: those it hands over, and what it is told
 ``privileges``   giving up root's; ``quota``: what we have of the processor
-``http``         a small HTTP server; ``pages`` and ``exposition``: what it serves
-``log``          one line of JSON for each thing worth saying
+``pages``, ``exposition``  what is served by HTTP
 ``service``      all of it together while it runs; ``server``: how that begins
 """

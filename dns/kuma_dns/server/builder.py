@@ -44,7 +44,7 @@ from kuma_net.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kuma_dns.server.loop import Loop
+    from kuma_net.serving.loop import Loop
 
 PATIENCE: Final = 600.0
 """Seconds a child may take: a million names are 12 of a whole core, but it may get a tenth."""

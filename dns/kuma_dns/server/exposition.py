@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuma_net.record import Record
+from kuma_net.serving.families import Family, counter, gauge, labels_text, number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from kuma_dns.counts import Counts, Histogram
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 KUMA: Final = "kuma_dp_dns_"
 OURS: Final = "kuma_dns_"
 _TAKEN: Final = ("le", "qtype", "rcode", "server", "source", "transport")
@@ -53,25 +53,7 @@ def _is_label(name: str) -> bool:
     return bool(plain.isascii() and plain.isalnum() and first and name not in _TAKEN)
 
 
-class _Family:
-    """One family of series: name, type, help, and (labels, value) of each."""
-
-    def __init__(
-        self, name: str, kind: str, text: str, series: Iterable[tuple[dict[str, str], float]]
-    ) -> None:
-        self.name = name
-        self.kind = kind
-        self.text = text
-        self.series = tuple(series)
-
-    def lines(self, constant: dict[str, str]) -> Iterator[str]:
-        """Yield the lines, each with its newline."""
-        yield f"# HELP {self.name} {self.text}\n# TYPE {self.name} {self.kind}\n"
-        for labels, value in self.series:
-            yield f"{self.name}{_labels(constant | labels)} {_number(value)}\n"
-
-
-class _Histogram(_Family):
+class _Histogram(Family):
     """A histogram; its buckets count whatever is at most their bound."""
 
     def __init__(self, name: str, text: str, histogram: Histogram) -> None:
@@ -82,25 +64,17 @@ class _Histogram(_Family):
         """Yield buckets, sum and count."""
         yield from super().lines(constant)
         below = 0
-        bounds = [*map(_number, self.histogram.bounds), "+Inf"]
+        bounds = [*map(number_text, self.histogram.bounds), "+Inf"]
         for bound, count in zip(bounds, self.histogram.buckets, strict=True):
             below += count
-            yield f"{self.name}_bucket{_labels(constant | {'le': bound})} {below}\n"
+            yield f"{self.name}_bucket{labels_text(constant | {'le': bound})} {below}\n"
         # From the buckets, not from ``count``: both are read while nothing changes, yet a
         # reader insists that the last bucket and the count are the same number.
-        yield f"{self.name}_sum{_labels(constant)} {_number(self.histogram.sum)}\n"
-        yield f"{self.name}_count{_labels(constant)} {below}\n"
+        yield f"{self.name}_sum{labels_text(constant)} {number_text(self.histogram.sum)}\n"
+        yield f"{self.name}_count{labels_text(constant)} {below}\n"
 
 
-def _counter(name: str, text: str, value: float) -> _Family:
-    return _Family(name, "counter", text, [({}, value)])
-
-
-def _gauge(name: str, text: str, value: float) -> _Family:
-    return _Family(name, "gauge", text, [({}, value)])
-
-
-def _kuma(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
+def _kuma(counts: Counts, gauges: Gauges) -> Iterator[Family]:
     """Yield the seven series of Kuma's proxy."""
     yield _Histogram(
         KUMA + "request_duration_seconds", "Time taken to answer a query.", counts.requests
@@ -110,12 +84,12 @@ def _kuma(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
         "Time until an upstream server answered.",
         counts.upstream,
     )
-    yield _counter(
+    yield counter(
         KUMA + "upstream_request_failure_count",
         "Queries that no upstream server answered.",
         counts.upstream_failures,
     )
-    yield _Family(
+    yield Family(
         KUMA + "queries_total",
         "counter",
         "Queries answered, by type and by where the answer came from.",
@@ -124,13 +98,13 @@ def _kuma(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
             for (qtype, source), count in counts.queries.items()
         ],
     )
-    yield _Family(
+    yield Family(
         KUMA + "response_codes_total",
         "counter",
         "Answers by response code.",
         [({"rcode": rcode}, count) for rcode, count in counts.rcodes.items()],
     )
-    yield _gauge(KUMA + "entries_total", "Names of the mesh that are served.", gauges.names)
+    yield gauge(KUMA + "entries_total", "Names of the mesh that are served.", gauges.names)
     yield _Histogram(
         KUMA + "config_ready_wait_seconds",
         "Time from the start until the first names were there.",
@@ -138,49 +112,45 @@ def _kuma(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
     )
 
 
-def _ours(counts: Counts, gauges: Gauges) -> Iterator[_Family]:
+def _ours(counts: Counts, gauges: Gauges) -> Iterator[Family]:
     """Yield what Kuma's proxy has no series for."""
     hits = sum(count for (_, source), count in counts.queries.items() if source == "cache")
-    yield _counter(OURS + "cache_hits_total", "Queries answered from the cache.", hits)
-    yield _counter(
+    yield counter(OURS + "cache_hits_total", "Queries answered from the cache.", hits)
+    yield counter(
         OURS + "cache_misses_total", "Queries the cache had no answer to.", counts.cache_misses
     )
-    yield _counter(
+    yield counter(
         OURS + "cache_stale_answers_total",
         "Answers given after their end because no server answered.",
         counts.stale_answers,
     )
-    yield _gauge(OURS + "cache_entries", "Answers in the cache.", gauges.cache_entries)
-    yield _gauge(OURS + "memo_entries", "Queries whose bytes are known.", gauges.memo_entries)
-    yield _counter(OURS + "memo_hits_total", "Queries answered by their bytes.", counts.memo_hits)
-    yield _counter(
+    yield gauge(OURS + "cache_entries", "Answers in the cache.", gauges.cache_entries)
+    yield gauge(OURS + "memo_entries", "Queries whose bytes are known.", gauges.memo_entries)
+    yield counter(OURS + "memo_hits_total", "Queries answered by their bytes.", counts.memo_hits)
+    yield counter(
         OURS + "coalesced_total",
         "Queries that waited for the answer to an equal one.",
         counts.coalesced,
     )
-    yield _gauge(OURS + "flights", "Questions on their way to upstream servers.", gauges.flights)
-    yield _gauge(OURS + "tcp_connections", "TCP connections of clients.", gauges.tcp_connections)
-    yield _counter(OURS + "ignored_packets_total", "Packets that were no queries.", counts.ignored)
-    yield _counter(
-        OURS + "refused_packets_total", "Malformed and unwanted queries.", counts.refused
-    )
-    yield _counter(
-        OURS + "dropped_answers_total", "Answers that could not be sent.", counts.dropped
-    )
-    yield _counter(OURS + "reloads_total", "Tables of names taken into use.", counts.reloads)
-    yield _counter(
+    yield gauge(OURS + "flights", "Questions on their way to upstream servers.", gauges.flights)
+    yield gauge(OURS + "tcp_connections", "TCP connections of clients.", gauges.tcp_connections)
+    yield counter(OURS + "ignored_packets_total", "Packets that were no queries.", counts.ignored)
+    yield counter(OURS + "refused_packets_total", "Malformed and unwanted queries.", counts.refused)
+    yield counter(OURS + "dropped_answers_total", "Answers that could not be sent.", counts.dropped)
+    yield counter(OURS + "reloads_total", "Tables of names taken into use.", counts.reloads)
+    yield counter(
         OURS + "reload_errors_total",
         "Sources of names that could not be read.",
         counts.reload_errors,
     )
-    yield _gauge(
+    yield gauge(
         OURS + "log_lines_lost", "Lines of the log lost since the last one.", gauges.log_lost
     )
-    yield _gauge(OURS + "ready", "Whether the first names are there.", int(gauges.ready))
-    yield _gauge(OURS + "start_time_seconds", "When the server started, since 1970.", gauges.start)
+    yield gauge(OURS + "ready", "Whether the first names are there.", int(gauges.ready))
+    yield gauge(OURS + "start_time_seconds", "When the server started, since 1970.", gauges.start)
 
 
-def _upstream(counts: Counts) -> Iterator[_Family]:
+def _upstream(counts: Counts) -> Iterator[Family]:
     """Yield what is known of each upstream server."""
     for name, text, of_server in (
         ("queries_total", "Queries sent to an upstream server.", counts.upstream_queries),
@@ -191,11 +161,11 @@ def _upstream(counts: Counts) -> Iterator[_Family]:
         ),
     ):
         series = [({"server": server}, count) for server, count in sorted(of_server.items())]
-        yield _Family(f"{OURS}upstream_{name}", "counter", text, series)
+        yield Family(f"{OURS}upstream_{name}", "counter", text, series)
     yield _Summary(counts.upstream_seconds, counts.upstream_answers)
 
 
-class _Summary(_Family):
+class _Summary(Family):
     """How long each upstream server took: sum and number, from which one gets the mean."""
 
     def __init__(self, seconds: Mapping[str, float], answers: Mapping[str, int]) -> None:
@@ -208,21 +178,6 @@ class _Summary(_Family):
         """Yield sum and count of each server."""
         yield from super().lines(constant)
         for server, seconds in sorted(self.seconds.items()):
-            labels = _labels(constant | {"server": server})
-            yield f"{self.name}_sum{labels} {_number(seconds)}\n"
+            labels = labels_text(constant | {"server": server})
+            yield f"{self.name}_sum{labels} {number_text(seconds)}\n"
             yield f"{self.name}_count{labels} {self.answers.get(server, 0)}\n"
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join([f'{name}="{_escaped(text)}"' for name, text in labels.items()]) + "}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _number(value: float) -> str:
-    """Return a number as Go prints it: whole ones without a point."""
-    return repr(int(value)) if value == int(value) else repr(float(value))

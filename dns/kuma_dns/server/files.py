@@ -14,7 +14,7 @@ from kuma_net.host.inotify import Watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kuma_dns.server.loop import Loop, Timer
+    from kuma_net.serving.loop import Loop, Timer
 
 LOOK: Final = 1.0
 """Seconds between looks at files whose changes cannot be noticed."""

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kuma_dns.resolve.servers import Server
-    from kuma_dns.server.log import Log
-    from kuma_dns.server.loop import Loop
     from kuma_dns.settings.load import Settings
+    from kuma_net.serving.log import Log
+    from kuma_net.serving.loop import Loop
 
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 LARGEST: Final = 1 << 20

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from kuma_dns.names.addresses import each_text
 from kuma_dns.names.table import COLLIDES, DERIVED, KNOWN, REVERSE
 from kuma_dns.resolve.explain import explain, plain_query
-from kuma_dns.server.exposition import CONTENT_TYPE, Gauges, exposition
-from kuma_dns.server.http import JSON, Page
+from kuma_dns.server.exposition import Gauges, exposition
 from kuma_dns.wire.message import type_number
 from kuma_dns.wire.name import key_of, text_of
+from kuma_net.serving.families import CONTENT_TYPE
+from kuma_net.serving.http import JSON, Page
 from kuma_net.values import Malformed
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import h11
 
-    from kuma_dns.server.loop import Loop, Timer
+    from kuma_net.serving.loop import Loop, Timer
 
 INTERVAL: Final = 1.0
 """Seconds from one question to the next, as in kuma-dp."""

@@ -19,13 +19,13 @@ import kuma_dns
 from kuma_dns.counts import Counts
 from kuma_dns.names.zones import Zones
 from kuma_dns.server.listening import Sockets, open_sockets
-from kuma_dns.server.log import STDERR, Log
-from kuma_dns.server.loop import AWAKE, Loop
 from kuma_dns.server.privileges import can_read, drop, identity, owning, raise_descriptors
 from kuma_dns.server.quota import is_rationed
 from kuma_dns.server.sources import Plan, Sources
 from kuma_dns.server.systemd import Notifier, inherited
 from kuma_net import __version__
+from kuma_net.serving.log import STDERR, Log
+from kuma_net.serving.loop import AWAKE, Loop
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -69,8 +69,8 @@ def run(settings: Settings, environ: MutableMapping[str, str]) -> int:
     service = Service(settings, World(sockets, zones, sources, loop, log, counts, notifier, born))
     service.start()
     if sockets.http is not None:
-        from kuma_dns.server.http import HttpServer
         from kuma_dns.server.pages import Pages
+        from kuma_net.serving.http import HttpServer
 
         service.http = HttpServer(sockets.http, Pages(service), loop, log.problem)
     # What is there now stays: the collector need not look at it again, nor copy its pages in

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from kuma_dns.counts import Counts
     from kuma_dns.names.table import Table
     from kuma_dns.names.zones import Zones
-    from kuma_dns.server.http import HttpServer
     from kuma_dns.server.listening import Sockets
-    from kuma_dns.server.log import Log
-    from kuma_dns.server.loop import Loop
     from kuma_dns.server.sources import Sources
     from kuma_dns.server.systemd import Notifier
     from kuma_dns.settings.load import Settings
     from kuma_dns.wire.query import Query
+    from kuma_net.serving.http import HttpServer
+    from kuma_net.serving.log import Log
+    from kuma_net.serving.loop import Loop
 
 LAST_ARRIVALS: Final = 0.05
 """Seconds for which queries are still read after SIGTERM."""

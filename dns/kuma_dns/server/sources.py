@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kuma_dns.counts import Counts
     from kuma_dns.names.table import Table
     from kuma_dns.names.zones import Zones
-    from kuma_dns.server.loop import Loop, Timer
+    from kuma_net.serving.loop import Loop, Timer
 
 SOCKET_PREFIX: Final = "unix:"
 PATIENCE: Final = 15.0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from kuma_dns.resolve.resolver import Resolver
-    from kuma_dns.server.loop import Loop, Timer
+    from kuma_net.serving.loop import Loop, Timer
 
 _ACCEPTS: Final = 64
 """Of one turn."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kuma_dns.resolve.resolver import Resolver
     from kuma_dns.server.datagrams import Peer
-    from kuma_dns.server.loop import Loop
+    from kuma_net.serving.loop import Loop
 
 _BATCHES: Final = 8
 """Of one call; then others get their turn."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kuma_dns.counts import Counts
     from kuma_dns.resolve.flights import Flight, Flights
     from kuma_dns.resolve.servers import Server
-    from kuma_dns.server.loop import Loop
+    from kuma_net.serving.loop import Loop
 
 MOST_USES: Final = 64
 """Questions that one socket is used for."""

@@ -7,7 +7,7 @@ from typing import Final
 from kuma_dns.names.static import check_record
 from kuma_dns.names.zones import zone_key
 from kuma_dns.resolve.servers import DNS_PORT, Server
-from kuma_net.record import Record
+from kuma_net.serving.sample import Sample
 from kuma_net.values import (
     HIGHEST_PORT,
     Family,
@@ -27,17 +27,6 @@ LONGEST_TIME: Final = 86400.0
 LEVELS: Final = ("info", "warning", "error")
 OFF: Final = ("off", "none", "false", "")
 _RIGHT_ADDRESS: Final = "write an IP address, such as 127.0.0.1:{port} or [::1]:{port}"
-
-
-class Sample(Record):
-    """Of one event in a minute: the first ``first`` are written, then one of ``every``."""
-
-    first: int
-    every: int
-
-    def __str__(self) -> str:
-        """``10/1000``: what ``--log-sample`` reads."""
-        return f"{self.first}/{self.every}"
 
 
 def read_server(text: str, port: int) -> Server:

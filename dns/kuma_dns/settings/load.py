@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kuma_dns.resolve.servers import Server
-    from kuma_dns.settings.grammar import Sample
     from kuma_dns.settings.options import Option
+    from kuma_net.serving.sample import Sample
 
 
 class Settings(Record):

@@ -8,7 +8,6 @@ import pytest
 
 from kuma_dns.resolve.servers import Server
 from kuma_dns.settings.grammar import (
-    Sample,
     read_cache_size,
     read_connections,
     read_http,
@@ -26,6 +25,7 @@ from kuma_dns.settings.grammar import (
     read_user,
     read_zone,
 )
+from kuma_net.serving.sample import Sample
 from kuma_net.values import Malformed
 
 if TYPE_CHECKING:

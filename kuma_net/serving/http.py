@@ -26,7 +26,7 @@ from kuma_net.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kuma_dns.server.loop import Loop, Timer
+    from kuma_net.serving.loop import Loop, Timer
 
 MOST_CONNECTIONS: Final = 32
 LONGEST_REQUEST: Final = 8192

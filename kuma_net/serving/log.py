@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kuma_dns.settings.grammar import Sample
+    from kuma_net.serving.sample import Sample
 
 LEVELS: Final = {"info": 20, "warning": 30, "error": 40}
 STDERR: Final = 2

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuma_dns.server.log import INTERVAL, LONGEST_LINE, Log
-from kuma_dns.settings.grammar import Sample
+from kuma_net.serving.log import INTERVAL, LONGEST_LINE, Log
+from kuma_net.serving.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,5 +141,5 @@ def test_an_unexpected_exception_is_told_with_its_place(pipe: Pipe) -> None:
     pipe.log.problem(ValueError("never raised"))
     first, second = pipe.lines()
     assert first["error"] == "KeyError: 'x'"
-    assert str(first["where"]).startswith("kuma_dns/server/test_log.py:")
+    assert str(first["where"]).startswith("unit/serving/test_log.py:")
     assert second["where"] == ""

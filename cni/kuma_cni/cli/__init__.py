@@ -1,0 +1,1 @@
+"""The programs ``kuma-cni`` and ``kuma-cni-install``."""

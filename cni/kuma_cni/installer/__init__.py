@@ -1,0 +1,1 @@
+"""Putting the plugin onto a node and keeping it there: files, binaries, kubeconfig, watching."""
