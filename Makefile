@@ -1,7 +1,9 @@
 # The two commands of the README are the first two targets; both set up whatever they need.
 #
 #   make demo    the main job, with a real Envoy, in namespaces of its own
-#   make test    everything that can be checked
+#   make test    everything that can be checked, but for a whole Kubernetes
+#   make e2e-kubernetes  a real one-node Kubernetes: its programs are built first, with Go
+#   make cni-bundle      the self-contained executable of the CNI plugin, into dist/cni-bundle
 #   make check   what can be checked in seconds: lint, types, layers, contracts, unit tests
 #   make bench   the measurements; rewrites bench/README.md
 #   make docs    rewrites the generated pages under docs/
@@ -16,15 +18,22 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check bench docs clean setup packages lint types layers pages gate envoy
+.PHONY: demo test e2e-kubernetes cni-bundle check bench docs clean setup packages lint types layers pages gate envoy
 
 demo: setup envoy
 	@PYTHONPATH=tests $(BIN)/python tests/e2e/demo.py
 
 # One pytest run for all tests, so that its closing line counts everything; it comes last.
 test: setup envoy lint types layers pages
-	$(PYTEST) --cov --cov-context=test --cov-report=
+	$(PYTEST) --ignore=tests/e2e/kubernetes --cov --cov-context=test --cov-report=
 	@$(MAKE) --no-print-directory gate
+
+e2e-kubernetes: setup
+	@$(BIN)/python tests/e2e/kubernetes/programs.py
+	$(PYTEST) tests/e2e/kubernetes
+
+cni-bundle: setup
+	$(BIN)/python cni/bundle/build.py
 
 check: setup lint types layers pages
 	$(PYTEST) -q tests/contracts tests/unit
