@@ -6,7 +6,7 @@ field numbers).  What CRI leaves open is in the *verbose* status, a JSON text un
 ==================  ==========================================================================
 containerd 1.6-2.x  ``pid``, ``netNamespaceClosed``, ``config`` (what the kubelet asked for,
                     ``dns_config`` included), ``runtimeSpec`` (OCI), and from 1.7 on
-                    ``sandboxMetadata.NetNSPath``
+                    ``sandboxMetadata.Metadata.NetNSPath``
 CRI-O               ``pid``, ``runtimeSpec``; only the latter where no pause process is started
 ==================  ==========================================================================
 
@@ -157,7 +157,7 @@ def _netns(info: Mapping[str, object]) -> str:
         path = _within(namespace, "path")
         if _within(namespace, "type") == "network" and isinstance(path, str):
             return path
-    path = _within(info, "sandboxMetadata", "NetNSPath")
+    path = _within(info, "sandboxMetadata", "Metadata", "NetNSPath")
     return path if isinstance(path, str) else ""
 
 
