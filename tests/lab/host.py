@@ -66,9 +66,12 @@ class Ended(Record):
 class Host(Agent):
     """A machine of the lab, ready for calls: root, its own network without any link but lo."""
 
-    def __init__(self, name: str) -> None:
-        """Make the namespaces; they end with this object's ``stop`` or with this process."""
-        super().__init__(name, _settle)
+    def __init__(self, name: str, prepare: Callable[[], None] | None = None) -> None:
+        """Make the namespaces; they end with this object's ``stop`` or with this process.
+
+        ``prepare`` makes and furnishes them; ``settle`` unless given.
+        """
+        super().__init__(name, prepare or settle)
 
     def run(
         self,
@@ -97,8 +100,8 @@ class Host(Agent):
         self.write("/proc/sys/" + name.replace(".", "/"), value)
 
 
-def _settle() -> None:
-    """Enter the namespaces and furnish them."""
+def settle() -> None:
+    """Have this process enter the namespaces of a host, and furnish them."""
     unshare(CLONE_NEWNET | CLONE_NEWNS)
     mount("none", "/", "none", MS_REC | MS_PRIVATE)
     mount("lab-run", "/run", "tmpfs", options="mode=0755,size=64m")
