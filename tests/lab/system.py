@@ -10,6 +10,8 @@ import os
 import signal
 
 CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 """include/uapi/linux/sched.h."""
 
@@ -37,8 +39,13 @@ def _checked(status: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Move this process into new namespaces (CLONE_NEWNET, CLONE_NEWNS)."""
+    """Move this process into new namespaces; CLONE_NEWPID: the children it will have."""
     _checked(_LIBC.unshare(flags), "unshare")
+
+
+def enter(namespace: int, kind: int = 0) -> None:
+    """Move this process into the namespace of a descriptor (setns(2)); ``kind``: CLONE_NEW*."""
+    _checked(_LIBC.setns(namespace, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
@@ -81,3 +88,14 @@ def die_with_parent(parent: int) -> None:
     wish_death(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def wish_death_of_orphan(told: int) -> None:
+    """``die_with_parent`` for the first process of a process namespace, which sees no parent.
+
+    The parent writes a byte to the pipe ``told`` after the fork: its end before that is noticed.
+    """
+    wish_death(signal.SIGKILL)
+    if not os.read(told, 1):
+        os._exit(1)
+    os.close(told)

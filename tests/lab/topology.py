@@ -181,11 +181,16 @@ def address_remote() -> None:
         _address(routes, "eth0", "remote")
         _address(routes, "eth1", "remote-b")
         _loopback(routes)
-        for network in ANSWERED:
-            local = {"type": "local", "scope": _HOST_SCOPE, "table": _LOCAL_TABLE}
-            routes.route("add", dst=network, oif=1, **local)
+        answer_for(routes, ANSWERED)
         for gateway in ADDRESSES["self"]:
             routes.route("add", dst="default", gateway=gateway)
+
+
+def answer_for(routes: IPRoute, networks: Iterable[str]) -> None:
+    """Have this host take every address of the networks for its own ("AnyIP")."""
+    for network in networks:
+        local = {"type": "local", "scope": _HOST_SCOPE, "table": _LOCAL_TABLE}
+        routes.route("add", dst=network, oif=1, **local)
 
 
 def address_guest() -> None:

@@ -1,0 +1,153 @@
+"""A machine of the lab that runs containers: a host in which container runtimes feel at home.
+
+::
+
+    node   cni0 10.77.0.1 fd77::1  (bridge)  ---  eth0 10.77.0.2 fd77::2   a pod
+           lo   answers for "world", "office", ...                        (as many as one likes)
+
+It is a ``Host`` (own network, /run and /etc) with more of its own: process numbers, a cgroup,
+/var, /opt and /dev/shm.  So a runtime finds the paths it is built with (/opt/cni/bin,
+/etc/cni/net.d, /var/lib/cni), writes them, and the machine's stay as they are.
+
+Process numbers of its own are what ends everything: runtimes detach their children on purpose
+(containerd's shims, podman's conmon), and the kernel kills all of a process namespace when its
+first process ends.  That one is the agent, and it dies with the test.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyroute2 import IPRoute
+
+from lab.cgroup import Cgroup
+from lab.host import Host, settle
+from lab.servers import Door, open_doors
+from lab.system import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWPID,
+    mount,
+    unshare,
+    wish_death_of_orphan,
+)
+from lab.topology import ANSWERED, answer_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PLUGINS = Path("/usr/lib/cni")
+"""Where Debian's package containernetworking-plugins has them."""
+BIN_DIR, CONF_DIR = "/opt/cni/bin", "/etc/cni/net.d"
+"""The paths that runtimes are built with."""
+
+
+class NoRuntime(Exception):
+    """A container runtime cannot run on this machine; the text says what is missing."""
+
+
+class Node(Host):
+    """A machine that runs containers; ``programs`` are links in its plugin folder.
+
+    Raises ``lab.cgroup.CgroupsMissing``, and NoRuntime where there are no reference plugins.
+    """
+
+    def __init__(self, name: str, programs: Mapping[str, Path]) -> None:
+        """Make it; the reference plugins are there, beside ``programs``."""
+        if not PLUGINS.is_dir():
+            raise NoRuntime("there are no reference plugins (package containernetworking-plugins)")
+        self._doors: set[Door] = set()
+        self._cgroup = Cgroup()
+        try:
+            super().__init__(name, partial(_settle, self._cgroup))
+        except BaseException:
+            self._cgroup.remove()
+            raise
+        self.call(_furnish, {name: str(path) for name, path in programs.items()})
+        # A local route is enough to send from an IPv4 address, not from an IPv6 one.
+        self.sysctl("net.ipv6.ip_nonlocal_bind", "1")
+
+    def stop(self) -> None:
+        """End it with all its processes; afterwards nothing is left of it."""
+        alive = self._alive
+        super().stop()
+        if alive:
+            self._cgroup.remove()
+
+    def listen(self, doors: Iterable[Door]) -> None:
+        """Serve the doors that are not served yet."""
+        missing = [door for door in doors if door not in self._doors]
+        self._doors.update(missing)
+        if missing:
+            self.call(open_doors, "remote", missing)
+
+    def write_network(self, name: str, text: str) -> None:
+        """Write a network configuration into the folder that runtimes read."""
+        self.write(f"{CONF_DIR}/{name}", text)
+
+    def outside(self, path: str) -> Path:
+        """Return a path of that machine's file system as the test's process reaches it.
+
+        Links are followed first, over there: one to an absolute path would lead to the machine's.
+        """
+        return Path(f"/proc/{self.pid}/root{self.call(os.path.realpath, path)}")
+
+
+def _settle(cgroup: Cgroup) -> None:
+    """Enter the namespaces; return in the first process of the new process namespace."""
+    settle()
+    cgroup.join()
+    unshare(CLONE_NEWPID | CLONE_NEWCGROUP)
+    told, tell = os.pipe()
+    first = os.fork()
+    if first:
+        os.close(told)
+        # Our parent's signal ends us, ours ends the first process, the kernel all the others.
+        os.write(tell, b"!")
+        os.close(tell)
+        os.waitpid(first, 0)
+        os._exit(0)
+    os.close(tell)
+    wish_death_of_orphan(told)
+    mount("proc", "/proc", "proc")
+    mount("lab-cgroup", "/sys/fs/cgroup", "cgroup2")
+    _leave_the_root()
+
+
+def _leave_the_root() -> None:
+    """Move to a leaf: a cgroup with processes cannot hand controllers down (cgroups(7))."""
+    leaf = Path("/sys/fs/cgroup/lab")
+    leaf.mkdir()
+    (leaf / "cgroup.procs").write_text("0", encoding="ascii")
+
+
+def _furnish(programs: dict[str, str]) -> None:
+    """Give the machine folders of its own, plugins, and addresses to answer for."""
+    for name in ("var", "opt"):
+        _overlay(Path("/", name))
+    mount("lab-shm", "/dev/shm", "tmpfs", options="mode=1777,size=64m")
+    for folder in ("cni", "containers", "containerd"):
+        link = Path("/etc", folder)
+        link.unlink(missing_ok=True)
+        link.mkdir()
+    for path in (BIN_DIR, CONF_DIR, "/run/tmp"):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    for plugin in PLUGINS.iterdir():
+        Path(BIN_DIR, plugin.name).symlink_to(plugin)
+    for name, path in programs.items():
+        Path(BIN_DIR, name).symlink_to(path)
+    with IPRoute() as routes:
+        routes.link("set", index=1, state="up")
+        answer_for(routes, ANSWERED)
+
+
+def _overlay(folder: Path) -> None:
+    """Lay a writable layer in memory over a folder of the machine."""
+    layers = Path("/run/lab/layers", folder.name)
+    upper, work = layers / "upper", layers / "work"
+    for layer in (upper, work):
+        layer.mkdir(parents=True)
+    options = f"lowerdir={folder},upperdir={upper},workdir={work}"
+    mount("lab", str(folder), "overlay", options=options)
