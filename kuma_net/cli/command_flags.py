@@ -33,10 +33,28 @@ VERSION = Flag("--version", "Print the version.")
 ORIGIN = Flag("--origin", "Say where each value came from.")
 INSTALLED = Flag("--installed", "Explain what is installed, not what the options ask for.")
 
+TRANSPARENT_PROXY_CONFIG = Flag(
+    "--transparent-proxy-config",
+    "Read a configuration document, YAML or JSON; - is the standard input. Later ones win.",
+    "FILE",
+    repeatable=True,
+)
+VALIDATION_SERVER_PORT = Flag(
+    "--validation-server-port",
+    "The inbound port that connections must arrive at; the configuration's, else 15006.",
+    "PORT",
+)
+
 PLACE = (NETNS, PID)
 INSTALL = (*SOURCE_FLAGS, CONFIRM, CAPTURE_SSH, CREATE_USER, *PLACE, JSON)
 LOOK = (*SOURCE_FLAGS, CAPTURE_SSH, *PLACE, JSON)
 UNINSTALL = (*PLACE, JSON)
+VALIDATE = (
+    TRANSPARENT_PROXY_CONFIG,
+    VALIDATION_SERVER_PORT,
+    Flag("--config-file", "Has no effect: a file of kumactl's own.", "FILE"),
+    JSON,
+)
 WITHOUT_CONFIGURATION = (
     "--dry-run",
     "--verbose",
@@ -47,6 +65,14 @@ WITHOUT_CONFIGURATION = (
     "--iptables-executables",
 )
 """All that ``uninstall`` takes: it needs to know no configuration."""
+VALIDATED = (
+    "--ip-family-mode",
+    "--kuma-dp-user",
+    "--redirect-inbound",
+    "--redirect-inbound-port",
+    "--exclude-outbound-ports",
+)
+"""What makes a difference to the validator; it takes every other flag of install too."""
 KUMACTL = (
     Flag("--log-level", "Has no effect.", "LEVEL"),
     Flag("--no-config", "Has no effect."),

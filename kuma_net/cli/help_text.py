@@ -141,15 +141,27 @@ LEAN_UNINSTALL = (
 )
 
 
+LEAN_VALIDATE = (
+    "Prove that inbound capture works in this network namespace, by connections to itself: for "
+    "each family that it is captured at the inbound port, and that what the sidecar hands to the "
+    "workload is not. Run it as the sidecar's user; it needs no capability. It tries for 10 "
+    "seconds. Exit code 0: all that the configuration asks for is proven; 1: something is not. "
+    "Flags, environment and documents are those of install."
+)
+
+
 def lean_help(verb: str, own: Sequence[Flag], *, as_kumactl: bool) -> str:
     """Return the help of ``kuma-init``, or of the program called ``kumactl``; ``own`` its flags."""
-    from kuma_net.cli.command_flags import WITHOUT_CONFIGURATION
+    from kuma_net.cli.command_flags import VALIDATED, WITHOUT_CONFIGURATION
 
-    program = f"kumactl {verb} transparent-proxy" if as_kumactl else "kuma-init"
-    if verb == "uninstall":
-        program = program if as_kumactl else f"{program} uninstall transparent-proxy"
-    introduction = LEAN_INTRODUCTION if verb == "install" else LEAN_UNINSTALL
-    only = None if verb == "install" else WITHOUT_CONFIGURATION
+    words, introduction, only = {
+        "install": ("install transparent-proxy", LEAN_INTRODUCTION, None),
+        "uninstall": ("uninstall transparent-proxy", LEAN_UNINSTALL, WITHOUT_CONFIGURATION),
+        "validate": ("install transparent-proxy-validator", LEAN_VALIDATE, VALIDATED),
+    }[verb]
+    program = f"kumactl {words}" if as_kumactl else f"kuma-init {words}"
+    if verb == "install" and not as_kumactl:
+        program = "kuma-init"
     command = Section("This program", tuple(flag_entry(flag) for flag in (*own, HELP)))
     parts = [f"Usage: {program} [FLAGS]\n", "\n".join(wrap(introduction, WIDTH)) + "\n"]
     parts += [section_text(section) for section in (*option_sections(only), command)]

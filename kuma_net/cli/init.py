@@ -1,8 +1,9 @@
 """``kuma-init``: the lean program of the init container, and ``kumactl`` where a link says so.
 
 It installs, with kumactl's own flags.  Called by the name ``kumactl`` it understands
-``install transparent-proxy`` and ``uninstall transparent-proxy`` word for word; an image whose
-entry point is ``kuma-init`` may go on passing these words too.
+``install transparent-proxy``, ``uninstall transparent-proxy`` and
+``install transparent-proxy-validator`` word for word; an image whose entry point is ``kuma-init``
+may go on passing these words too.
 
 Theory.  The process lives for some 20 ms, so what it imports decides what it costs: neither
 click nor yaml, nothing of the standard library that is written in Python (a contract test holds
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
 
     from kuma_net.tproxy.flags import Flag
 
-OBJECT = "transparent-proxy"
+COMMANDS: dict[tuple[str, ...], str] = {
+    ("install", "transparent-proxy"): "install",
+    ("uninstall", "transparent-proxy"): "uninstall",
+    ("install", "transparent-proxy-validator"): "validate",
+}
+"""Commands of kumactl by the two words that it has for them."""
 ONLY = (
-    "this kumactl is kuma-net, which knows two commands of kumactl: "
-    "install transparent-proxy and uninstall transparent-proxy"
+    "this kumactl is kuma-net, which knows three commands of kumactl: install transparent-proxy, "
+    "uninstall transparent-proxy and install transparent-proxy-validator"
 )
 FAILED, USAGE = 1, 2
 """Exit codes."""
@@ -80,11 +86,10 @@ def _main(words: list[str], *, as_kumactl: bool) -> int:
 
 
 def _run(words: list[str], *, as_kumactl: bool) -> int:
-    from kuma_net.cli.command_flags import INSTALL, KUMACTL, UNINSTALL, VERSION
-    from kuma_net.tproxy.flags import parse_flags
-
     verb = "install"
     if as_kumactl:
+        from kuma_net.cli.command_flags import KUMACTL
+
         valued = {flag.name for flag in KUMACTL if flag.metavar} | {"--config-file"}
         verb, words = _kumactl_verb(words, valued)
         if verb == "version" or words == ["--version"]:
@@ -94,9 +99,18 @@ def _run(words: list[str], *, as_kumactl: bool) -> int:
 
             say(ONLY)
             return USAGE
-    elif words[1:2] == [OBJECT] and words[0] in {"install", "uninstall"}:
-        verb, words = words[0], words[2:]
-    own: tuple[Flag, ...] = UNINSTALL if verb == "uninstall" else INSTALL
+    elif tuple(words[:2]) in COMMANDS:
+        verb, words = COMMANDS[words[0], words[1]], words[2:]
+    return _obey(verb, words, as_kumactl=as_kumactl)
+
+
+def _obey(verb: str, words: list[str], *, as_kumactl: bool) -> int:
+    """Do what a verb of ``COMMANDS`` and its flags say."""
+    from kuma_net.cli.command_flags import INSTALL, KUMACTL, UNINSTALL, VALIDATE, VERSION
+    from kuma_net.tproxy.flags import parse_flags
+
+    flags = {"install": INSTALL, "uninstall": UNINSTALL, "validate": VALIDATE}
+    own: tuple[Flag, ...] = flags[verb]
     arguments = parse_flags(words, (*own, VERSION, *(KUMACTL if as_kumactl else ())))
     if arguments.help:
         from kuma_net.cli.help_text import lean_help
@@ -105,6 +119,10 @@ def _run(words: list[str], *, as_kumactl: bool) -> int:
         return 0
     if arguments.switched(VERSION.name):
         return _version()
+    if verb == "validate":
+        from kuma_net.cli.validate import validate_command
+
+        return validate_command(arguments)
     from kuma_net.cli import change
 
     if verb == "uninstall":
@@ -113,7 +131,7 @@ def _run(words: list[str], *, as_kumactl: bool) -> int:
 
 
 def _kumactl_verb(words: list[str], valued: set[str]) -> tuple[str, list[str]]:
-    """Return ``install`` or ``uninstall`` and the flags; no verb when it is another command.
+    """Return one of the verbs of ``COMMANDS`` and the flags; no verb for any other command.
 
     Flags may stand before, between and behind the two words, as for kumactl; those in ``valued``
     are followed by a value.
@@ -128,9 +146,9 @@ def _kumactl_verb(words: list[str], valued: set[str]) -> tuple[str, list[str]]:
                 rest += [next(left, "")]
         else:
             verbs.append(word)
-    if verbs[1:] == [OBJECT] and verbs[0] in {"install", "uninstall"}:
-        return verbs[0], rest
-    return ("version", rest) if verbs == ["version"] else ("", rest)
+    if verbs == ["version"]:
+        return "version", rest
+    return COMMANDS.get(tuple(verbs), ""), rest
 
 
 def _version() -> int:

@@ -16,21 +16,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kuma_net.tproxy.flags import Arguments
+    from kuma_net.tproxy.flags import Arguments, Flag
 
 STANDARD_INPUT = "-"
 LARGEST = 16 << 20
 """Bytes that a document may have: fifty times what ten thousand exclusions take."""
 
 
-def gather(arguments: Arguments, environ: Mapping[str, str]) -> Sources:
-    """Read everything the arguments name.
+def gather(arguments: Arguments, environ: Mapping[str, str], config: Flag = CONFIG) -> Sources:
+    """Read everything the arguments name; ``config`` is the flag that names documents.
 
     Files that cannot be read are violations like any other, told with all the rest.
     """
     violations = list(arguments.violations)
     files = [
-        (_shown(path), _read(path, CONFIG.name, violations)) for path in document_paths(arguments)
+        (_shown(path), _read(path, config.name, violations))
+        for path in document_paths(arguments, config)
     ]
     annotations = [
         (_shown(path), _read(path, ANNOTATIONS.name, violations))

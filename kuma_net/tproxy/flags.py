@@ -169,13 +169,13 @@ def _strange(word: str, words: list[str], extras: dict[str, Flag]) -> Violation:
     return Violation(name, "", COMMAND_LINE, "unknown flag", right)
 
 
-def document_paths(arguments: Arguments) -> tuple[str, ...]:
-    """Return the configuration documents to read, in order.
+def document_paths(arguments: Arguments, config: Flag = CONFIG) -> tuple[str, ...]:
+    """Return the configuration documents to read, in order; ``config`` is the flag for them.
 
     A comma divides several in one ``--config``.  ``--config-file`` counts too, unless it names
     the file in which kumactl itself remembers control planes (``legacy`` tells the story).
     """
-    paths = [path for text in arguments.every(CONFIG.name) for path in text.split(",")]
+    paths = [path for text in arguments.every(config.name) for path in text.split(",")]
     for flag, text in arguments.options:
         own = text.endswith((".kumactl", ".kumactl/config"))
         if flag == "--config-file" and not own:

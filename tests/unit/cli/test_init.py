@@ -40,6 +40,16 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             "kuma-init",
             "kuma-init uninstall transparent-proxy",
         ),
+        (
+            ["install", "transparent-proxy-validator", "--help"],
+            "kumactl",
+            "kumactl install transparent-proxy-validator",
+        ),
+        (
+            ["install", "transparent-proxy-validator", "--help"],
+            "kuma-init",
+            "kuma-init install transparent-proxy-validator",
+        ),
     ],
 )
 def test_help_is_printed(
@@ -55,7 +65,7 @@ def test_help_is_printed(
         [],
         ["install"],
         ["install", "control-plane"],
-        ["install", "transparent-proxy-validator", "--config-file=/tmp/.kumactl"],
+        ["uninstall", "transparent-proxy-validator"],
         ["get", "meshes"],
         ["--config-file", "install", "transparent-proxy"],
         ["transparent-proxy", "install"],
@@ -99,3 +109,30 @@ def test_uninstall_takes_no_configuration(capsys: pytest.CaptureFixture[str]) ->
         assert "--redirect-dns: 'true' (from command line): has no effect on uninstall" in told
         assert "--config (from command line): unknown flag" in told
         assert "2 mistakes" in told
+
+
+def test_the_validator_tells_all_mistakes_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "--validation-server-port=0",
+        "--transparent-proxy-config=/no/such/file",
+        "--ip-family-mode=ipv6",
+        "--config=x",
+    ]
+    for program in ("kumactl", "kuma-init"):
+        assert main(["install", "transparent-proxy-validator", *words], program) == 2
+        told = capsys.readouterr().err
+        assert "4 mistakes, nothing was changed" in told
+        assert "--validation-server-port: '0' (from command line): no such port" in told
+        assert "'/no/such/file' (from flag --transparent-proxy-config): cannot be read" in told
+        assert "--config (from command line): unknown flag" in told
+
+
+def test_the_validator_lists_only_flags_that_make_a_difference(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["install", "transparent-proxy-validator", "-h"], "kumactl") == 0
+    printed = capsys.readouterr().out
+    assert "--validation-server-port PORT" in printed
+    assert "--ip-family-mode" in printed
+    assert "--store-firewalld" not in printed
+    assert max(len(line) for line in printed.splitlines()) <= 80
