@@ -1,0 +1,75 @@
+"""Sources to bytecode, by the interpreter that will run it, the same bytes every time.
+
+``compiled`` starts Debian's interpreter on this very file, since bytecode is the business of one
+version of Python.  What surprised us: marshal writes whether an object is shared, which it takes
+from reference counts; so the same source gives other bytes depending on what else the process
+has done.  A fresh process that always does the same in the same order gives the same bytes.
+Sources get names relative to the bundle, or every folder of every builder would be in them.
+
+Docstrings and assertions are left out (``-OO``).
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import subprocess
+import sys
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from closure import Module
+
+UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
+"""PEP 552: made from a hash that nobody checks: there are no sources."""
+
+
+class Bytecode(NamedTuple):
+    """Compiled modules: ``modules`` as .pyc files by name, ``shelves`` as written by ``_shelf``."""
+
+    modules: dict[str, bytes]
+    shelves: list[bytes]
+
+
+def compiled(python: str, modules: Sequence[Module], shelves: Sequence[Sequence[str]]) -> Bytecode:
+    """Compile modules, and put some of them on shelves in the order given, by names."""
+    sources = [[one.name, str(one.path), shown_path(one), one.is_package] for one in modules]
+    done = subprocess.run(
+        [python, "-I", "-S", "-B", __file__],
+        input=json.dumps([sources, [list(shelf) for shelf in shelves]]).encode(),
+        capture_output=True,
+        check=False,
+        env={},
+    )
+    if done.returncode:
+        raise SystemExit(f"compiling failed: {done.stderr.decode()}")
+    codes, made = marshal.loads(done.stdout)  # noqa: S302 - our own process's
+    return Bytecode({one.name: code for one, code in zip(modules, codes, strict=True)}, made)
+
+
+def shown_path(module: Module) -> str:
+    """Return the path that tracebacks show."""
+    return module.name.replace(".", "/") + ("/__init__.py" if module.is_package else ".py")
+
+
+def _work() -> None:
+    """Be the fresh process: sources on standard input, bytecode on standard output."""
+    sources, shelves = json.load(sys.stdin)
+    codes = {
+        name: (
+            is_package,
+            compile(Path(path).read_bytes(), shown, "exec", dont_inherit=True, optimize=2),
+        )
+        for name, path, shown, is_package in sources
+    }
+    files = [MAGIC_NUMBER + UNCHECKED + marshal.dumps(code) for _, code in codes.values()]
+    made = [marshal.dumps([(name, *codes[name]) for name in shelf]) for shelf in shelves]
+    sys.stdout.buffer.write(marshal.dumps((files, made)))
+
+
+if __name__ == "__main__":
+    _work()
