@@ -6,7 +6,8 @@ processes.  ``/proc/net`` and ``/proc/self`` speak of the thread group's leader,
 project reads ``/proc/thread-self/net``.  Mounts do not change: ``/sys/class/net`` goes on
 showing the interfaces of the namespace it was mounted in.
 
-``os.setns`` exists from Python 3.12; before that libc's is called through ctypes.
+Where there is no /proc, our own namespace is had from a socket made in it (ioctl SIOCGSKNS).
+``os.setns`` exists from Python 3.12 only, so the C library's is called (``host.libc``).
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-CLONE_NEWNET = 0x40000000
-"""include/uapi/linux/sched.h."""
 OWN = "/proc/thread-self/ns/net"
 NOT_PERMITTED = (1, 13)
 """EPERM and EACCES (include/uapi/asm-generic/errno-base.h)."""
@@ -33,12 +32,27 @@ class NamespaceId(Record):
     inode: int
 
 
-def identity(path: str = OWN) -> NamespaceId:
-    """Return which namespace a file stands for; raises OSError."""
+def identity(place: str | int = OWN) -> NamespaceId:
+    """Return which namespace a file, or a descriptor, stands for; raises OSError."""
     import posix
 
-    found = posix.stat(path)
+    found = posix.stat(place)
     return NamespaceId(found.st_dev, found.st_ino)
+
+
+def may_enter() -> bool:
+    """Whether this process may enter network namespaces: tried with its own, which changes nothing.
+
+    Raises HostError where our own cannot be had.
+    """
+    here = _own()
+    try:
+        _move(here)
+    except OSError:
+        return False
+    finally:
+        _close(here)
+    return True
 
 
 def entered(place: str | int) -> Entered:
@@ -52,25 +66,32 @@ def entered(place: str | int) -> Entered:
 
 
 class Entered:
-    """In the namespace between ``with`` and its end; afterwards in the one before."""
+    """In the namespace between ``with`` and its end; afterwards in the one before.
+
+    ``there`` and ``here`` are descriptors of the two.
+    """
 
     def __init__(self, place: str | int) -> None:
         """Open both namespaces; see ``entered``."""
-        self._there = _open(place)
+        self.there = _open(place)
         try:
-            self._here = _open(OWN)
+            self.here = _own()
         except BaseException:
-            _close(self._there)
+            _close(self.there)
             raise
         self._place = place
+
+    def close(self) -> None:
+        """Let go of both without having been there."""
+        _close(self.there)
+        _close(self.here)
 
     def __enter__(self) -> Self:
         """Move this thread."""
         try:
-            _setns(self._there)
+            _move(self.there)
         except OSError as problem:
-            _close(self._there)
-            _close(self._here)
+            self.close()
             raise _refusal(self._place, problem) from problem
         return self
 
@@ -82,44 +103,59 @@ class Entered:
     ) -> None:
         """Move back; failing that nothing later could be trusted, so HostError is raised."""
         try:
-            _setns(self._here)
+            _move(self.here)
         except OSError as problem:
             raise HostError(
                 f"cannot return to the network namespace we came from: {problem.strerror}"
             ) from problem
         finally:
-            _close(self._there)
-            _close(self._here)
+            self.close()
 
 
 def _open(place: str | int) -> int:
+    """Open a file that may be anything: opening a pipe, for one, must not wait for a writer."""
     import posix
 
     path = f"/proc/{place}/ns/net" if isinstance(place, int) else place
     try:
-        return posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOCTTY
+        return posix.open(path, flags)
     except (OSError, ValueError) as problem:
         raise _refusal(place, problem) from problem
+
+
+def _own() -> int:
+    """Open our own namespace, with /proc or without."""
+    import posix
+
+    try:
+        return posix.open(OWN, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, socket
+
+        from kuma_net.host.libc import SIOCGSKNS, ioctl
+
+        probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
+    try:
+        return ioctl(probe.fileno(), SIOCGSKNS)
+    except OSError as problem:
+        raise HostError(
+            f"our own network namespace cannot be had without /proc: {problem.strerror}"
+        ) from problem
+    finally:
+        probe.close()
+
+
+def _move(descriptor: int) -> None:
+    from kuma_net.host.libc import CLONE_NEWNET, setns
+
+    setns(descriptor, CLONE_NEWNET)
 
 
 def _close(descriptor: int) -> None:
     import posix
 
     posix.close(descriptor)
-
-
-def _setns(descriptor: int) -> None:
-    import os
-
-    if hasattr(os, "setns"):
-        os.setns(descriptor, CLONE_NEWNET)
-        return
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(descriptor, CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def _refusal(place: str | int, problem: OSError | ValueError) -> ConfigError | HostError:

@@ -1,6 +1,8 @@
 """rtnetlink: links and addresses as values, both ways (rtnetlink(7), RFC 3549 section 3.1).
 
-Only what the loopback interface needs: which interface it is, and the addresses of IPv6.
+Only what capture needs: which interface is the loopback, the addresses of IPv6, and whether an
+interface takes part in IPv6 at all (``disable_ipv6``, which a link message has among the
+settings of IPv6, so that /proc/sys need not be there).
 
 A message's body is a fixed structure (``ifinfomsg``, ``ifaddrmsg``: include/uapi/linux) in
 host byte order, followed by attributes; addresses are in network byte order.  What surprised
@@ -20,6 +22,10 @@ NEWLINK, GETLINK = 16, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
 """RTM_* (include/uapi/linux/rtnetlink.h)."""
 IFLA_IFNAME = 3
+IFLA_AF_SPEC, IFLA_INET6_CONF = 26, 2
+"""Settings by family; of IPv6's the array of numbers (include/uapi/linux/if_link.h)."""
+DEVCONF_DISABLE_IPV6 = 26
+"""Place in that array (include/uapi/linux/ipv6.h)."""
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS, IFA_RT_PRIORITY = 1, 2, 8, 9
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 IFA_F_NODAD = 0x2
@@ -31,16 +37,25 @@ FAMILIES = {Family.IPV4.number: Family.IPV4, Family.IPV6.number: Family.IPV6}
 
 
 class Link(Record):
-    """An interface: its index, name and flags (IFF_*)."""
+    """An interface: its index, name and flags (IFF_*).
+
+    ``ipv6``: whether IPv6 is there on it and not switched off.
+    """
 
     index: int
     name: str
     flags: int
+    ipv6: bool = False
 
     @property
     def loopback(self) -> bool:
         """Whether it is a loopback interface."""
         return bool(self.flags & IFF_LOOPBACK)
+
+    @property
+    def up(self) -> bool:
+        """Whether somebody has set it up; it may lack a carrier all the same."""
+        return bool(self.flags & IFF_UP)
 
 
 class LinkAddress(Record):
@@ -68,11 +83,25 @@ def link_body(link: Link) -> bytes:
     return pack("=BxHiII", 0, 0, link.index, link.flags, 0) + name
 
 
+def links_question() -> bytes:
+    """Return the body of the question for all links (a dump)."""
+    return bytes(LINK_SIZE)
+
+
 def read_link(body: bytes) -> Link:
     """Return the link a message is about."""
     _, _, index, flags, _ = unpack_from("=BxHiII", body)
-    name = attributes(body[LINK_SIZE:]).get(IFLA_IFNAME, b"")
-    return Link(index, name.rstrip(b"\0").decode("utf-8", "surrogateescape"), flags)
+    found = attributes(body[LINK_SIZE:])
+    name = found.get(IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return Link(index, name, flags, _has_ipv6(found.get(IFLA_AF_SPEC, b"")))
+
+
+def _has_ipv6(settings: bytes) -> bool:
+    """Whether an interface takes part in IPv6, by its settings of all families."""
+    of_ipv6 = attributes(settings).get(Family.IPV6.number, b"")
+    numbers = attributes(of_ipv6).get(IFLA_INET6_CONF, b"")
+    at = 4 * DEVCONF_DISABLE_IPV6
+    return len(numbers) >= at + 4 and unpack_from("=i", numbers, at) == (0,)
 
 
 def address_body(address: LinkAddress) -> bytes:

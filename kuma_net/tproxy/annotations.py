@@ -2,9 +2,11 @@
 
 Kuma 2.x's injector writes what it decided into single annotations (``traffic.kuma.io/...``,
 ``kuma.io/transparent-proxying-...``), 3.0's into one document
-(``traffic.kuma.io/transparent-proxy-config``).  Both give the same options here; where a pod has
-both, the document wins key by key, and single annotations fill in what it does not mention (the
-UID rules of an older pod template that a newer injector no longer understands).
+(``traffic.kuma.io/transparent-proxy-config``).  Both give the same options here.  Where a pod
+has the document, that is all it says: the injector has put into it what it took of the single
+annotations, so what they say besides is somebody's mistake, and a document that is mended in
+parts by others is nobody's.  Old spellings that a newer injector no longer understands (the UID
+rules of an older pod template) are therefore told of when they stand beside one.
 
 What an injector does with them, and therefore we do:
 
@@ -15,6 +17,11 @@ What an injector does with them, and therefore we do:
   is a gateway; the readiness port is in the list already; the admin port listens on loopback and
   needs no exclusion;
 * an empty value says nothing: a pod cannot clear an inherited list.
+
+What Kuma 2.x's CNI plugin did besides: it excluded the admin port (``kuma.io/envoy-admin-port``)
+from inbound capture, which the arguments that the same injector gives to ``kuma-init`` do not.
+We follow ``kuma-init``, for either must find the other's rules equal; Envoy answers on that port
+of the pod's address through the inbound listener, too.
 
 Annotations arrive as the kubelet's downward API writes them (``key="quoted value"`` a line), or
 as YAML or JSON: a mapping, a Pod, or a workload with a pod template.
@@ -68,7 +75,7 @@ KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-
 
 
 class Said(Record):
-    """What annotations say: options, one whole document (key, text), and what to tell."""
+    """What annotations say: options, or one whole document (key, text), and what to tell."""
 
     given: tuple[Given, ...] = ()
     document: tuple[str, str] | None = None
@@ -78,12 +85,15 @@ class Said(Record):
 
 def read_annotations(annotations: Mapping[str, str]) -> Said:
     """Return what a pod's annotations say about capture; keys without bearing say nothing."""
+    document = annotations.get(DOCUMENT, "")
+    if document.strip():
+        return Said(document=(DOCUMENT, document), notes=_overruled(annotations))
     given: list[Given] = []
     violations: list[Violation] = []
     notes: list[str] = []
     for key in sorted(annotations):
         text = annotations[key]
-        if not text.strip() or key == DOCUMENT:
+        if not text.strip():
             continue
         if key in PLAIN:
             given.append(Given(PLAIN[key], text, f"annotation {key}"))
@@ -101,12 +111,15 @@ def read_annotations(annotations: Mapping[str, str]) -> Said:
         else:
             notes += _remark(key, text)
     given += _probe_port(annotations)
-    document = annotations.get(DOCUMENT, "")
-    return Said(
-        tuple(given),
-        (DOCUMENT, document) if document.strip() else None,
-        tuple(violations),
-        tuple(notes),
+    return Said(tuple(given), None, tuple(violations), tuple(notes))
+
+
+def _overruled(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """Tell of old spellings beside a document: no injector that writes one reads them."""
+    return tuple(
+        f"annotation {key} has no effect beside {DOCUMENT}"
+        for key in sorted(annotations)
+        if key in LEGACY and annotations[key].strip()
     )
 
 

@@ -7,6 +7,10 @@ program, and the application probe's port joins whatever list is there.
 
 Everything given is read, even what a later source replaces, and all violations are raised at
 once.  ``Config.origins`` tells for each key path who had the last word.
+
+An unknown key is a violation in a file, whose author reads the error.  In a document that a pod
+brings along it is a note: its author is an injector that may be newer than we are, and who reads
+the error cannot mend it.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
     Tree: TypeAlias = dict[str, "Tree | Option"]
 
+OVERRIDE = "override"
+"""Source of what a program sets."""
 DNS_FLAGS = ("--redirect-dns", "--redirect-all-dns-traffic")
 
 
@@ -37,6 +43,8 @@ class Sources(Record):
     ``files`` are (name, text) in order; ``annotations`` are (name, text of a file or mapping);
     ``flags`` are (flag, text) in order and ``violations`` what their parser did not understand
     (``flags.parse_flags`` gives both).  ``overrides`` are a program's values by key path.
+    ``allowed`` are the key paths that the others may say anything about: what they say about
+    another is not even read, and a note tells so where it is not what holds anyway.  None: all.
     """
 
     files: tuple[tuple[str, str], ...] = ()
@@ -45,6 +53,7 @@ class Sources(Record):
     flags: tuple[tuple[str, str], ...] = ()
     violations: tuple[Violation, ...] = ()
     overrides: Mapping[str, object] = {}
+    allowed: frozenset[str] | None = None
 
 
 class Loaded(Record):
@@ -56,7 +65,7 @@ class Loaded(Record):
 
 def load(sources: Sources) -> Loaded:
     """Merge all sources; ``ConfigError`` with every violation found."""
-    merge = _Merge()
+    merge = _Merge(sources.allowed, sources.overrides)
     merge.violations += sources.violations
     for name, text in sources.files:
         merge.document(text, f"file {name}")
@@ -64,7 +73,7 @@ def load(sources: Sources) -> Loaded:
         merge.annotations(written, name)
     merge.environment(sources.environ)
     merge.flags(sources.flags)
-    merge.overrides(sources.overrides)
+    merge.override()
     merge.finish()
     if merge.violations:
         raise ConfigError(merge.violations)
@@ -88,7 +97,9 @@ def key_tree() -> Tree:
 class _Merge:
     """What the sources read so far say together."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: frozenset[str] | None, overrides: Mapping[str, object]) -> None:
+        self.allowed = allowed
+        self.overrides = overrides
         self.values: dict[str, Any] = {}
         self.texts: dict[str, list[str]] = {}
         self.origins: dict[str, Origin] = {}
@@ -125,7 +136,15 @@ class _Merge:
             elif node is not None:
                 self.take(Given(path, item, source))
             elif not self.refused(path, item, source):
-                self.wrong(path, "", source, "unknown key", _suggestion(key, path, tree))
+                self.unknown(path, source, _suggestion(key, path, tree))
+
+    def unknown(self, path: str, source: str, right: str) -> None:
+        """Tell of a key that nobody knows, as loudly as its source can bear."""
+        if source.startswith("annotation "):
+            note = Violation(path, "", source, "unknown key, without effect", right)
+            self.notes.append(str(note))
+        else:
+            self.wrong(path, "", source, "unknown key", right)
 
     def refused(self, path: str, item: object, source: str) -> bool:
         """Refuse a key in words, unless what it holds asks for nothing; False for no such key."""
@@ -218,15 +237,15 @@ class _Merge:
         self.notes.append(deprecation(legacy))
         return translate(legacy, text)
 
-    def overrides(self, overrides: Mapping[str, object]) -> None:
+    def override(self) -> None:
         """Take what a program sets, by key path."""
-        for path, value in overrides.items():
+        for path, value in self.overrides.items():
             if path in BY_PATH:
-                self.take(Given(path, value, "override"))
+                self.take(Given(path, value, OVERRIDE))
             else:
                 from kuma_net.tproxy.spelling import did_you_mean
 
-                self.wrong(path, "", "override", "unknown key", did_you_mean(path, BY_PATH))
+                self.wrong(path, "", OVERRIDE, "unknown key", did_you_mean(path, BY_PATH))
 
     def both_dns_flags(self, flags: dict[str, str]) -> None:
         """Refuse the two DNS flags together: they answer the same question differently."""
@@ -242,6 +261,9 @@ class _Merge:
         """Read one given value and let it replace, or extend, what was there."""
         option = BY_PATH[given.path]
         kind = KINDS[option.kind]
+        if not (self.allowed is None or given.path in self.allowed or given.source == OVERRIDE):
+            self.disregard(given, option)
+            return
         texts = self.plain_texts(given, option)
         if texts is None:
             return
@@ -260,6 +282,14 @@ class _Merge:
             self.texts[given.path] = texts
         self.values[given.path] = value
         self.origins[given.path] = Origin(given.source, "" if kind.many else texts[-1])
+
+    def disregard(self, given: Given, option: Option) -> None:
+        """Leave unread what may not be said; tell of it where something else holds."""
+        from kuma_net.tproxy.allowance import disregarded
+
+        holds = _text(self.overrides.get(given.path, option.default))
+        note = disregarded(given, option, holds or "")
+        self.notes += [note] if note else []
 
     def plain_texts(self, given: Given, option: Option) -> list[str] | None:
         """Return a given value as texts; None when it says nothing or was refused."""

@@ -70,18 +70,41 @@ def test_old_and_new_rules_add_up_and_replace_those_of_files() -> None:
     assert ids == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_a_document_wins_key_by_key_and_single_annotations_fill_in() -> None:
-    config = config_of(
-        {
-            DOCUMENT: "redirect: {inbound: {excludePorts: [1]}}",
-            INBOUND_PORTS: "2",
-            PROBES: "3",
-            TCP_UIDS: "443:1234",
-        }
-    )
-    assert config.redirect.inbound.exclude_ports == PortSet.of(1)
-    assert config.redirect.outbound.exclude_for_uids == INIT_CONTAINER[:1]
-    assert config.source_of("redirect.inbound.excludePorts") == f"annotation {DOCUMENT}"
+def test_beside_a_document_single_annotations_say_nothing() -> None:
+    document = "redirect: {inbound: {excludePorts: [1]}}"
+    besides = {
+        INBOUND_PORTS: "x",
+        PROBES: "3",
+        GATEWAY: "enabled",
+        "kuma.io/sidecar-uid": "7",
+        "kuma.io/transparent-proxying-ebpf": "enabled",
+        "traffic.kuma.io/no-such": "x",
+    }
+    loaded = from_annotations({DOCUMENT: document, **besides})
+    assert loaded == from_annotations({DOCUMENT: document})
+    assert loaded.config.source_of("redirect.inbound.excludePorts") == f"annotation {DOCUMENT}"
+    assert loaded.notes == ()
+
+
+def test_old_spellings_beside_a_document_are_told_of() -> None:
+    """Its injector does not know them: whoever wrote them believes that they work."""
+    loaded = from_annotations({DOCUMENT: "{}", TCP_UIDS: "443:1234", UDP_UIDS: " "})
+    assert loaded.config == Config()
+    assert loaded.notes == (f"annotation {TCP_UIDS} has no effect beside {DOCUMENT}",)
+
+
+def test_an_unknown_key_in_a_pods_document_is_a_note() -> None:
+    loaded = from_annotations({DOCUMENT: "wiat: 5\nredirect: {dns: {new: {a: 1}, enabled: true}}"})
+    assert loaded.config.redirect.dns.enabled
+    source = f"(from annotation {DOCUMENT}): unknown key, without effect"
+    assert len(loaded.notes) == 2
+    assert loaded.notes[0] == f"wiat {source}; did you mean wait?"
+    assert loaded.notes[1].startswith(f"redirect.dns.new {source}")
+
+
+@pytest.mark.parametrize("document", ["ebpf: {enabled: true}", "redirect: 5", "- a"])
+def test_what_a_document_asks_for_and_cannot_have_is_refused(document: str) -> None:
+    assert refused({DOCUMENT: document})
 
 
 @pytest.mark.parametrize("word", ["enabled", "true", "yes", "provided", "builtin", " Enabled "])
@@ -155,7 +178,6 @@ def test_an_empty_value_says_nothing() -> None:
         ({TCP_UIDS: "443:"}, [f"(from annotation {TCP_UIDS}): the id part is empty"]),
         ({"traffic.kuma.io/iptables-logs": "loud"}, ["write true or false"]),
         ({DOCUMENT: "a: ["}, [f"(from annotation {DOCUMENT}): not YAML"]),
-        ({DOCUMENT: "wiat: 5"}, ["unknown key; did you mean wait?"]),
         ({"kuma.io/transparent-proxying-ebpf": "enabled"}, ["use --backend nftables"]),
         ({INBOUND_PORTS: "x", GATEWAY: "x"}, ["no such choice", "not a port"]),
     ],
