@@ -9,11 +9,13 @@
 #   make docs    rewrites the generated pages under docs/
 #   make clean   takes away what the other targets made
 #
-# PYTHON=/path/to/python3 chooses another interpreter (3.11 or newer) for .venv.
+# PYTHON=/path/to/python3 chooses another interpreter (3.11 or newer) for .venv; WORKERS=1 lets the
+# tests of `make test` run one after the other.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= /usr/bin/python3
+WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PYTEST := $(BIN)/python -m pytest
@@ -25,7 +27,7 @@ demo: setup envoy
 
 # One pytest run for all tests, so that its closing line counts everything; it comes last.
 test: setup envoy lint types layers pages
-	$(PYTEST) --ignore=tests/e2e/kubernetes --cov --cov-context=test --cov-report=
+	$(PYTEST) --ignore=tests/e2e/kubernetes -n $(WORKERS) --dist loadfile --cov --cov-context=test --cov-report=
 	@$(MAKE) --no-print-directory gate
 
 e2e-kubernetes: setup
