@@ -20,35 +20,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from closure import Module
 
-UNCHECKED = (1).to_bytes(4, "little") + bytes(8)
-"""PEP 552: made from a hash that nobody checks: there are no sources."""
+HEADING = MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
+"""Of a .pyc file: made from a source of a hash that nobody checks (PEP 552): there is none."""
 
 
 class Bytecode(NamedTuple):
-    """Compiled modules: ``modules`` as .pyc files by name, ``shelves`` as written by ``_shelf``."""
+    """Compiled modules: ``modules`` as .pyc files, ``shelves`` as ``start`` reads them."""
 
     modules: dict[str, bytes]
-    shelves: list[bytes]
+    shelves: dict[str, bytes]
 
 
-def compiled(python: str, modules: Sequence[Module], shelves: Sequence[Sequence[str]]) -> Bytecode:
-    """Compile modules, and put some of them on shelves in the order given, by names."""
+def compiled(
+    python: str, modules: Sequence[Module], shelves: Mapping[str, Sequence[str]]
+) -> Bytecode:
+    """Compile modules, and put some of them on shelves, in the order given."""
     sources = [[one.name, str(one.path), shown_path(one), one.is_package] for one in modules]
     done = subprocess.run(
         [python, "-I", "-S", "-B", __file__],
-        input=json.dumps([sources, [list(shelf) for shelf in shelves]]).encode(),
+        input=json.dumps([sources, [list(names) for names in shelves.values()]]).encode(),
         capture_output=True,
         check=False,
         env={},
     )
     if done.returncode:
         raise SystemExit(f"compiling failed: {done.stderr.decode()}")
-    codes, made = marshal.loads(done.stdout)  # noqa: S302 - our own process's
-    return Bytecode({one.name: code for one, code in zip(modules, codes, strict=True)}, made)
+    files, made = marshal.loads(done.stdout)  # noqa: S302 - our own process's
+    names = [one.name for one in modules]
+    return Bytecode(dict(zip(names, files, strict=True)), dict(zip(shelves, made, strict=True)))
 
 
 def shown_path(module: Module) -> str:
@@ -66,7 +69,7 @@ def _work() -> None:
         )
         for name, path, shown, is_package in sources
     }
-    files = [MAGIC_NUMBER + UNCHECKED + marshal.dumps(code) for _, code in codes.values()]
+    files = [HEADING + marshal.dumps(code) for _, code in codes.values()]
     made = [marshal.dumps([(name, *codes[name]) for name in shelf]) for shelf in shelves]
     sys.stdout.buffer.write(marshal.dumps((files, made)))
 

@@ -23,17 +23,18 @@ DISTRIBUTIONS = {"click": "click", "h11": "h11", "h2": "h2", "hpack": "hpack"} |
 STANDARD_LIBRARY = Path(f"/usr/lib/python{VERSION}")
 EXTENSIONS = STANDARD_LIBRARY / "lib-dynload"
 
-ALSO = ("ctypes", "encodings.idna", "encodings.punycode", "http.client", "ssl", "_json")
-"""Modules that are imported in a way that reading does not find, and what they need."""
+ALSO = ("encodings.idna", "encodings.punycode")
+"""Modules that are imported by names made at run time: codecs."""
 AT_START = ("ascii", "latin_1", "utf_8")
 """Codecs that lie beside the interpreter as plain files, for its start; others are in the zip."""
 UNWANTED = frozenset(
     """
     _aix_support _bz2 _decimal _hashlib _lzma _osx_support _posixshmem _pydecimal _pyio _testcapi
     _testinternalcapi _uuid _winapi asyncio bdb bz2 cmd colorama concurrent curses decimal difflib
-    distutils doctest fractions ftplib getpass gzip html lib2to3 lzma mailbox mimetypes
+    distutils doctest fractions ftplib getpass gzip html
+    importlib.metadata importlib.readers importlib.resources lib2to3 lzma mailbox mimetypes
     multiprocessing ntpath nturl2path optparse pdb plistlib pprint pydoc pydoc_data readline
-    runpy sqlite3 statistics tarfile termios test tkinter tty typing_extensions unittest uuid
+    runpy sqlite3 statistics tarfile termios test tkinter tty typing_extensions unittest
     webbrowser xml xmlrpc yaml._yaml yaml.cyaml zipfile
     """.split()  # noqa: SIM905 - names, forty of them
 )

@@ -1,25 +1,39 @@
-"""What lies on the shelves: the modules of each lean program's usual run, in order.
+"""What lies on which shelf: modules that are loaded together lie together.
 
-The order is that in which their imports end; a test holds these lists to what a run loads.
+A shelf is one file with the code of several modules, loaded whole when the first of them is
+imported (``start``).  ``runs.json`` has, for every kind of run that counts, the modules it loads
+in the order in which their imports end (``record`` writes it).  Modules that are loaded by the
+same kinds of run share a shelf: so a run loads no module that it does not need, and opens few
+files.  In that order a module comes after those that it needs at once.
 """
 
 from __future__ import annotations
 
-import sys
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contents import ROOT
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-sys.path.insert(0, str(ROOT))
-from kuma_net.cli.shelf import MODULES as INIT_MODULES  # found by the line above
+RUNS = Path(__file__).with_name("runs.json")
 
-KUMA_INIT = [
-    "__future__",
-    "kuma_net",
-    "kuma_net.cli",
-    "kuma_net.cli.init",
-    "kuma_net.cli.speech",
-    *INIT_MODULES,
-]
 
-SHELVES = {"kuma-init": KUMA_INIT, "kuma-cni": []}
-"""Names of shelves, and what lies on them."""
+def read_runs() -> dict[str, list[str]]:
+    """Return the kinds of run and the modules that each loads, in order."""
+    runs: dict[str, list[str]] = json.loads(RUNS.read_text(encoding="utf-8"))
+    return runs
+
+
+def shelves(runs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the names of shelves and what lies on each, in order."""
+    users: dict[str, list[str]] = {}
+    for run, names in sorted(runs.items()):
+        for name in names:
+            users.setdefault(name, []).append(run)
+    found: dict[str, list[str]] = {}
+    for run in sorted(runs):
+        for name in runs[run]:
+            if users[name][0] == run:
+                found.setdefault("+".join(users[name]), []).append(name)
+    return found

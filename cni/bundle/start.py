@@ -1,10 +1,13 @@
-"""The first code of ours that runs in the bundle: find modules, take those off the shelf, go.
+"""The first code of ours that runs in the bundle: where modules are, and which program to be.
 
-The launcher calls it with its folder, the name it was called by and the caller's words.  A
-program's shelf holds the modules that its usual run loads, in the order in which imports end
-(see ``kuma_net.cli.shelf`` for the theory); nothing is checked, as a bundle never changes.  All
-other modules come from the zip file, whose table of contents alone takes milliseconds to read:
-so folders with plain files come before it on the path.
+The launcher calls it with its folder, the name it was called by and the caller's words.  The
+usual runs of the lean programs find their modules on shelves (``shelves`` tells what lies where,
+``kuma_net.cli.shelf`` the theory); all others come from the zip file, whose table of contents
+alone takes milliseconds to read.  Nothing is checked: a bundle never changes.
+
+A shelf is loaded whole, when the first of its modules is imported.  Its modules stand in
+``sys.modules`` before any of them runs, and run in an order in which each finds ready what it
+imports at once; so hardly any import goes through the import system.
 """
 
 import sys
@@ -12,52 +15,88 @@ from marshal import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+    from typing import Any, TypeAlias
+
+    Entry: TypeAlias = tuple[str, bool, CodeType]
+    """A module's name, whether it is a package, and its code."""
 
 PROGRAMS = {
-    "kuma-cni": ("kuma_cni.cli.main", "kuma-cni"),
-    "kuma-cni-install": ("kuma_cni.cli.install", ""),
-    "kuma-init": ("kuma_net.cli.init", "kuma-init"),
-    "kumactl": ("kuma_net.cli.init", "kuma-init"),
-    "kuma-net": ("kuma_net.cli.main", ""),
+    "kuma-cni": "kuma_cni.cli.main",
+    "kuma-cni-install": "kuma_cni.cli.install",
+    "kuma-init": "kuma_net.cli.init",
+    "kumactl": "kuma_net.cli.init",
+    "kuma-net": "kuma_net.cli.main",
 }
-"""Names of the launcher: the module whose ``main`` is the program, and its shelf."""
+"""Names of the launcher, and the modules whose ``main`` is the program."""
 USUAL = "kuma-cni"
 """What the launcher is under any other name: a network configuration may call it anything."""
 
 
-def begin(folder: str, name: str, words: list[str]) -> object:
+class Shelves:
+    """A finder for the import system, and the loader of what it finds."""
+
+    def __init__(self, folder: str, homes: "dict[str, str]") -> None:
+        """Take shelves from ``folder``; ``homes`` has the shelf of each module that is on one."""
+        self._folder = folder
+        self._homes = homes
+
+    def find_spec(
+        self, name: str, _path: "Sequence[str] | None" = None, _target: object = None
+    ) -> "ModuleSpec | None":
+        """Return how to load a module: it is loaded, with all others on its shelf."""
+        home = self._homes.get(name)
+        if home is None:
+            return None
+        with open(f"{self._folder}/{home}", "rb") as file:  # noqa: PTH123 - pathlib is not loaded
+            entries: list[Entry] = loads(file.read())  # noqa: S302 - our own bytecode
+        self._take(entries)
+        return sys.modules[name].__spec__
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
+        """Return the module that is there already."""
+        return sys.modules[spec.name]
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """Do nothing: it has run."""
+
+    def _take(self, entries: "list[Entry]") -> None:
+        from _frozen_importlib import ModuleSpec
+
+        modules, archive = sys.modules, f"{self._folder}/modules.zip"
+        for name, is_package, _ in entries:
+            module: Any = type(sys)(name)
+            modules[name] = module
+            path = f"{archive}/{name.replace('.', '/')}"
+            module.__spec__ = ModuleSpec(name, self, origin=path, is_package=is_package)  # type: ignore[arg-type]
+            module.__package__ = name if is_package else name.rpartition(".")[0]
+            module.__loader__ = self
+            if is_package:
+                module.__path__ = [path]
+        for name, _, code in entries:
+            parent, _, own = name.rpartition(".")
+            if parent and parent not in modules:
+                __import__(parent)
+            exec(code, modules[name].__dict__)  # noqa: S102 - as the import system does
+            if parent:
+                setattr(modules[parent], own, modules[name])
+
+
+def begin(folder: str, name: str, words: "list[str]") -> "int | None":
     """Become the program of that name and return what it returns."""
     name = name if name in PROGRAMS else USUAL
-    module, shelf = PROGRAMS[name]
+    extensions = sys.path[-1]
     sys.argv[:] = [f"{folder.rpartition('/')[0]}/{name}", *words]
-    sys.path[:] = [*sys.path[1:], f"{folder}/modules.zip"]
+    sys.path[:] = [extensions, f"{folder}/modules.zip"]
     sys.modules["__main__"].__file__ = sys.argv[0]
-    if shelf:
-        with open(f"{folder}/{shelf}.shelf", "rb") as file:  # noqa: PTH123 - pathlib is not loaded here
-            take(loads(file.read()), f"{folder}/modules.zip")  # noqa: S302 - our own bytecode
-    __import__(module)
-    return sys.modules[module].main()
-
-
-def take(entries: "list[tuple[str, bool, CodeType]]", archive: str) -> None:
-    """Load the modules of a shelf: name, whether it is a package, code."""
-    from _frozen_importlib import ModuleSpec
-
-    modules = sys.modules
-    for name, is_package, _ in entries:
-        module = modules[name] = type(sys)(name)
-        path = f"{archive}/{name.replace('.', '/')}"
-        module.__spec__ = ModuleSpec(name, None, origin=path, is_package=is_package)
-        module.__package__ = name if is_package else name.rpartition(".")[0]
-        if is_package:
-            module.__path__ = [path]
-    for name, _, code in entries:
-        exec(code, modules[name].__dict__)  # noqa: S102 - as the import system does
-        parent, _, own = name.rpartition(".")
-        if parent:
-            setattr(modules[parent], own, modules[name])
+    with open(f"{folder}/homes", "rb") as file:  # noqa: PTH123 - pathlib is not loaded
+        sys.meta_path.insert(0, Shelves(folder, loads(file.read())))  # noqa: S302 - as above
+    module = __import__(PROGRAMS[name], fromlist=["main"])
+    code: int | None = module.main()
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(begin(sys.argv[1], sys.argv[2], sys.argv[3:]))  # type: ignore[arg-type]
+    sys.exit(begin(sys.argv[1], sys.argv[2], sys.argv[3:]))
