@@ -6,6 +6,7 @@ k8s.io/cri-api, pkg/apis/runtime/v1/api.proto.  A call that the runtime refuses 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,13 @@ def network_ready_here(socket: str) -> str:
     return ""
 
 
+def network_lists_here(socket: str) -> list[str]:
+    """Return the texts of the network configuration lists that containerd has loaded."""
+    info = call_here(socket, "Status", encode([(1, True)])).texts(2)
+    networks = json.loads(info["cniconfig"])["Networks"]
+    return [network["Config"]["Source"] for network in networks]
+
+
 def run_container_here(
     socket: str, sandbox: str, pod: PodSpec, container: ContainerSpec
 ) -> Outcome:
@@ -123,7 +131,8 @@ def _pod(pod: PodSpec) -> bytes:
     options = encode([(1, NODE)] if pod.host_network else [])
     fields: list[tuple[int, int | str | bytes]] = [
         (1, metadata),
-        (2, pod.name),
+        # Where the pod has the node's network it has the node's name.
+        (2, "" if pod.host_network else pod.name),
         (3, f"{LOGS}/{pod.name}"),
         *encode_map(6, labels),
         *encode_map(7, pod.annotations),

@@ -16,13 +16,16 @@ first process ends.  That one is the agent, and it dies with the test.
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyroute2 import IPRoute
 
+from lab import witness
 from lab.cgroup import Cgroup
 from lab.host import Host, settle
 from lab.servers import Door, open_doors
@@ -90,9 +93,18 @@ class Node(Host):
     def outside(self, path: str) -> Path:
         """Return a path of that machine's file system as the test's process reaches it.
 
-        Links are followed first, over there: one to an absolute path would lead to the machine's.
+        Links to its folder are followed first, over there: an absolute one would lead to the
+        machine's.
         """
-        return Path(f"/proc/{self.pid}/root{self.call(os.path.realpath, path)}")
+        folder, _, name = path.rpartition("/")
+        return Path(f"/proc/{self.pid}/root{self.call(os.path.realpath, folder)}", name)
+
+    def calls(self, container: str = "") -> list[dict[str, Any]]:
+        """Return what the plugin ``witness`` was asked, of all containers or of one."""
+        if not self.call(os.path.exists, str(witness.CALLS)):
+            return []
+        calls = [json.loads(line) for line in self.read(str(witness.CALLS)).splitlines()]
+        return [call for call in calls if container in {"", call["CNI_CONTAINERID"]}]
 
 
 def _settle(cgroup: Cgroup) -> None:
@@ -138,6 +150,9 @@ def _furnish(programs: dict[str, str]) -> None:
         Path(BIN_DIR, plugin.name).symlink_to(plugin)
     for name, path in programs.items():
         Path(BIN_DIR, name).symlink_to(path)
+    own = Path(BIN_DIR, "witness")
+    own.write_text(f"#!{sys.executable} -IS\n{Path(witness.__file__).read_text()}")
+    own.chmod(0o755)
     with IPRoute() as routes:
         routes.link("set", index=1, state="up")
         answer_for(routes, ANSWERED)
