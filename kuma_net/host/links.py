@@ -1,19 +1,20 @@
 """Whether a pod will have IPv6, asked while its network is still being made.
 
-A CNI plugin is called before the network is quiet.  Tried in a namespace (Linux 6.18): a link
-that is up, but whose other end is not, has no address of IPv6 at all; its link-local address
-comes within a millisecond of the carrier, and only then; addresses handed out by routers come
-seconds later; what another plugin of the chain adds comes when it likes.  So whoever asks for
-*addresses* decides by the clock, and would decide otherwise a moment later: what has no rules for
-IPv6 would then be found to lack them.
+A CNI plugin is called before the network is quiet.  Tried in a namespace (Linux 6.18): a veth
+that is up, but whose other end is not, has no address of IPv6 at all, however long one waits; its
+link-local address comes with the carrier.  What routers hand out comes seconds later, what
+another plugin of the chain adds comes when it likes.  So whoever asks for *addresses* decides by
+the clock, and would decide otherwise a moment later: rules for IPv6 would then be found missing,
+although nobody took them away.
 
-What does not change by itself is whether IPv6 is switched off on the links (``disable_ipv6``,
-also what a kernel without IPv6 looks like, or a link whose MTU is below 1280).  Links that
-nobody set up do not count: a kernel may put ``tunl0`` and ``sit0`` into every new namespace.
-Where no link but the loopback is up yet, IPv6 is taken to come.
+What does not change by itself is whether IPv6 is switched off on the links: ``disable_ipv6``, a
+kernel without IPv6, an MTU below 1280 (the kernel then drops the settings of IPv6 as a whole).
+Links that nobody set up do not count: a kernel may put ``tunl0`` and ``sit0`` into every new
+namespace.  Where no link but the loopback is up yet, IPv6 is taken to come.  Rules for IPv6 that
+never comes harm nobody; IPv6 that comes where there are none goes around the mesh.
 
-Rules for IPv6 where it never comes harm nobody; IPv6 that comes where there are none goes around
-the mesh.
+The loopback interface itself may still be down (containerd makes it ready at the same time as the
+rest): ``::6`` can be put onto it all the same, and stays when it is set up.
 """
 
 from __future__ import annotations

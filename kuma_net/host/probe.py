@@ -117,10 +117,18 @@ def _loopback() -> str:
 
 
 def _ipv6(config: Config, loopback_name: str) -> tuple[bool, str]:
-    """Whether there is IPv6 to set up, else why not."""
+    """Whether there is IPv6 to set up, else why not.
+
+    In CNI mode a plugin has decided before us, when addresses were not there yet; see ``links``.
+    """
     if config.ip_family_mode == "ipv4":
         return False, "ipFamilyMode is ipv4"
     try:
+        if config.cni_mode:
+            from kuma_net.host.links import links, why_no_ipv6
+
+            reason = why_no_ipv6(links())
+            return not reason, reason
         found = loopback.has_ipv6_address()
     except NetlinkError as refused:
         return False, str(refused)

@@ -131,6 +131,8 @@ replaced, not added to):
 2. configuration documents, `--config FILE` in the order given (YAML or JSON; `-` is the standard
    input; a comma divides several names);
 3. pod annotations, `--annotations FILE` (the file that the downward API writes, or YAML or JSON);
+   where there is a whole document (`traffic.kuma.io/transparent-proxy-config`), single annotations
+   say nothing, and a key of it that nobody knows is told of instead of refused;
 4. the environment, `KUMA_TRANSPARENT_PROXY_...`;
 5. flags.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from struct import pack
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kuma_net.netlink import route
-from kuma_net.netlink.message import attribute
+from kuma_net.netlink.message import attribute, nested
 from kuma_net.netlink.route import Link, LinkAddress
 from kuma_net.values import Family
 
@@ -40,6 +43,34 @@ def test_an_address_comes_back_from_its_bytes(address: LinkAddress) -> None:
 def test_only_the_loopback_flag_makes_a_loopback_interface() -> None:
     assert Link(1, "lo", route.IFF_LOOPBACK | route.IFF_UP).loopback
     assert not Link(2, "eth0", route.IFF_UP).loopback
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({10: {2: bytes(240)}}, True),
+        ({2: {1: bytes(4)}, 10: {2: bytes(240)}}, True),
+        ({10: {2: bytes(26 * 4) + pack("=i", 1) + bytes(20)}}, False),
+        ({10: {2: bytes(26 * 4)}}, False),
+        ({10: {}}, False),
+        ({2: {1: bytes(4)}}, False),
+    ],
+)
+def test_a_link_takes_part_in_ipv6_unless_its_settings_switch_it_off(
+    settings: dict[int, dict[int, bytes]], expected: bool
+) -> None:
+    families = [
+        nested(family, *[attribute(kind, value) for kind, value in inner.items()])
+        for family, inner in settings.items()
+    ]
+    body = route.link_body(Link(2, "eth0", route.IFF_UP))
+    found = route.read_link(body + nested(route.IFLA_AF_SPEC, *families))
+    assert found == Link(2, "eth0", route.IFF_UP, ipv6=expected)
+    assert found.up
+
+
+def test_the_question_for_links_names_none() -> None:
+    assert route.links_question() == bytes(16)
 
 
 def test_an_address_of_an_unknown_family_is_passed_over() -> None:
