@@ -44,7 +44,7 @@ Options:
 """
 
 
-def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code.
 
     ``argv`` are the words after the program's name; without it the process's own are taken and
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     gc.disable()
     from kuma_net.cli.speech import is_program, leave
 
-    ours = argv is None and is_program("kuma-cni", "main.py", program or "kuma-cni")
+    ours = argv is None and is_program("kuma-cni", "main.py")
     try:
         code = _command(words) if words else _plugin()
     finally:

@@ -86,46 +86,41 @@ def as_cni_error(error: Exception) -> CniError:
         return CniError(REFUSED, "what the pod asks for cannot be done", str(error))
     if isinstance(error, KumaNetError):
         return CniError(FAILED, "the node cannot do it", str(error))
-    return CniError(INTERNAL, "kuma-cni has a defect", f"{_told(error)} {_place(error)}")
+    return CniError(INTERNAL, "kuma-cni has a defect", _told(error))
 
 
 def _carry_out(request: Request, plugin: Plugin) -> Answer:
     """Call the verb's method and word what came of it."""
     netconf = request.netconf
-    match request.verb:
-        case "ADD":
-            # Before anything is done: a result that nobody can be told must leave nothing behind.
-            result = passed_on(netconf.prev_result, netconf.cni_version)
-            plugin.add(request)
-            return Answer(output=write_json(result) + "\n")
-        case "DEL":
-            plugin.delete(request)
-        case "CHECK":
-            plugin.check(request)
-        case "GC":
-            plugin.gc(request)
-        case "STATUS":
-            plugin.status(request)
-        case "VERSION":
-            versions = {"cniVersion": netconf.cni_version, "supportedVersions": list(VERSIONS)}
-            return Answer(output=write_json(versions) + "\n")
+    if request.verb == "VERSION":
+        versions = {"cniVersion": netconf.cni_version, "supportedVersions": list(VERSIONS)}
+        return Answer(output=write_json(versions) + "\n")
+    if request.verb == "ADD":
+        # Before anything is done: a result that nobody can be told must leave nothing behind.
+        result = passed_on(netconf.prev_result, netconf.cni_version)
+        plugin.add(request)
+        return Answer(output=write_json(result) + "\n")
+    silent = {
+        "DEL": plugin.delete,
+        "CHECK": plugin.check,
+        "GC": plugin.gc,
+        "STATUS": plugin.status,
+    }
+    silent[request.verb](request)
     return Answer()
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {_cut(str(error), LONGEST_DETAILS // 2)}"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def _place(error: Exception) -> str:
-    """Return the file and line that raised."""
+    """Return what was raised, and by which line."""
+    told = f"{type(error).__name__}: {_cut(str(error), LONGEST_DETAILS // 2)}"
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is None:
-        return ""
+        return told
     file = "/".join(trace.tb_frame.f_code.co_filename.split("/")[-3:])
-    return f"({file}:{trace.tb_lineno})"
+    return f"{told} ({file}:{trace.tb_lineno})"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -71,7 +71,7 @@ def read_netconf(data: bytes) -> Netconf:
         cni_version=_version(mapping),
         name=_network_name(mapping),
         type=text_at(mapping, "type"),
-        prev_result=object_at(mapping, "prevResult") if mapping.get("prevResult") else None,
+        prev_result=None if mapping.get("prevResult") is None else object_at(mapping, "prevResult"),
         annotations=annotations,
         dns_servers=dns_servers,
         kubeconfig=text_at(kubernetes, "kubeconfig", within="kubernetes."),
