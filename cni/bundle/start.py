@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PROGRAMS = {
     "kuma-cni": "kuma_cni.cli.main",
     "kuma-cni-install": "kuma_cni.cli.install",
+    "install-cni": "kuma_cni.cli.install",
     "kuma-init": "kuma_net.cli.init",
     "kumactl": "kuma_net.cli.init",
     "kuma-net": "kuma_net.cli.main",

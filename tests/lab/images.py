@@ -1,0 +1,80 @@
+"""The container images to test with, built when an input has changed since the last time.
+
+Archives lie in ``.venv/cni-images`` by a digest of what they are made of; see ``lab.bundle``, which
+is the greater part of it.  ``podman load`` and ``ctr images import`` take them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from kuma_net import __version__
+from lab.bundle import UNUSED_SECONDS, bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".venv" / "cni-images"
+BUILDER = ROOT / "cni" / "images"
+RECIPES = (ROOT / "Dockerfile.init", ROOT / "cni" / "Dockerfile")
+INIT, CNI = f"localhost/kuma-init:{__version__}", f"localhost/kuma-cni:{__version__}"
+"""Names of the images in their archives."""
+
+
+def init_image() -> Path:
+    """Return the archive of the init container's image."""
+    return _images() / "kuma-init.tar"
+
+
+def cni_image() -> Path:
+    """Return the archive of the image with plugin and installer."""
+    return _images() / "kuma-cni.tar"
+
+
+def _images() -> Path:
+    """Return the folder with both archives; AssertionError with what the builders say."""
+    made_of = bundle()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = CACHE / _inputs(made_of)
+        if not made.exists():
+            _remove_unused()
+            build(made_of, made)
+        os.utime(made)
+    return made
+
+
+def _inputs(made_of: Path) -> str:
+    found = sha256(" ".join(sorted(path.name for path in made_of.iterdir())).encode())
+    for path in (*sorted(BUILDER.glob("*.py")), *RECIPES, ROOT / "LICENSE"):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def build(made_of: Path, output: Path) -> None:
+    """Build both archives anew from a bundle, into a folder that must not be there."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as context:
+        unfinished = Path(context, "archives")
+        roots = Path(context, "dist", "images")
+        _run("roots.py", "--bundle", str(made_of), "--output", str(roots))
+        _run("archives.py", "--context", context, "--output", str(unfinished))
+        unfinished.rename(output)
+
+
+def _run(script: str, *words: str) -> None:
+    command = [sys.executable, str(BUILDER / script), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _remove_unused() -> None:
+    for made in CACHE.iterdir():
+        if made.is_dir() and time.time() - made.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(made, ignore_errors=True)
