@@ -57,6 +57,8 @@ _FILE: Final = _ATTRIB | _CLOSE_WRITE
 _EVENT: Final = Struct("iIII")
 _ITSELF: Final = ""
 """The name in events about what is watched itself."""
+_ANYTHING: Final = "/"
+"""Stands for every name in a folder; no file has it."""
 
 MOST_LINKS: Final = 40
 """Symbolic links in one path (MAXSYMLINKS of include/linux/namei.h)."""
@@ -67,7 +69,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Watch:
-    """Tells which of some files may have changed; ``OSError`` where there is no inotify."""
+    """Tells which of some files may have changed; ``OSError`` where there is no inotify.
+
+    A path that ends with ``/`` stands for everything in that folder.
+    """
 
     def __init__(self, paths: Iterable[str]) -> None:
         """Begin to watch; none of the files, nor their folders, need be there."""
@@ -95,7 +100,8 @@ class Watch:
                 for paths in self._wanted.pop(watch, {}).values():
                     hit |= paths
             else:
-                hit |= self._wanted.get(watch, {}).get(name, set())
+                wanted = self._wanted.get(watch, {})
+                hit |= wanted.get(name, set()) | wanted.get(_ANYTHING, set())
         if hit:
             self._settle()
         return tuple([path for path in self.paths if path in hit])
@@ -148,7 +154,8 @@ class Watch:
 def _way(path: str) -> Iterator[tuple[str, str]]:
     """Iterate over the folders on the way to a file, each with the name that is looked up in it.
 
-    The last is the file itself, with an empty name.  The way ends early where nothing is.
+    The last is the file itself, with an empty name, or a folder with ``_ANYTHING`` in it.  The
+    way ends early where nothing is.
     """
     folder = "/" if path[:1] == "/" else os.getcwd()  # noqa: PTH109 - text, as all of these
     rest, links = path.split("/")[::-1], 0
@@ -172,7 +179,7 @@ def _way(path: str) -> Iterator[tuple[str, str]]:
             return
         folder = "/" if target[:1] == "/" else folder
         rest += target.split("/")[::-1]
-    yield folder, _ITSELF
+    yield folder, _ANYTHING if path.endswith("/") else _ITSELF
 
 
 def _checked(value: int) -> int:

@@ -50,6 +50,19 @@ def heard(watch: Watch, seconds: float = 5.0) -> set[str]:
     return found
 
 
+def test_a_path_with_a_slash_at_its_end_is_all_that_is_in_a_folder(folder: Folder) -> None:
+    path = f"{folder.folder}/"
+    folder.watch = watch = Watch([path, str(folder.file)])
+    (folder.folder / "new").write_text("1")
+    assert heard(watch) == {path}
+    folder.file.write_text("2")
+    assert heard(watch) == {path, str(folder.file)}
+    (folder.folder / "new").unlink()
+    assert heard(watch) == {path}
+    (folder.root / "beside").write_text("1")
+    assert heard(watch, 0.05) == set()
+
+
 def write_in_place(one: Folder) -> None:
     one.file.write_text("2")
 

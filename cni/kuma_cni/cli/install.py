@@ -1,0 +1,126 @@
+"""``kuma-cni-install``: the entry point of the DaemonSet, and ``/install-cni`` as Kuma calls it.
+
+Without words it installs the plugin and stays to keep it there; everything is set by the
+environment.  Exit codes: 0 done, 1 failed, 2 the environment or the words are wrong and nothing was
+touched, 3 (``check``) what is there differs from what was asked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kuma_cni.installer.settings import Settings
+
+NAME: Final = "kuma-cni-install"
+FAILED, USAGE, DIFFERS = 1, 2, 3
+"""Exit codes."""
+SOURCE: Final = "/opt/cni/bin"
+"""Where Kuma's image has the plugin, if not beside the installer."""
+HELP: Final = """\
+Usage: kuma-cni-install [check | uninstall]
+
+Without a word: put the plugin kuma-cni onto this node and keep it there.
+
+  check      say what is there; exit code 3 if that is not what the environment asks for
+  uninstall  take it all away: configuration first, executable last
+
+  --help     this text
+  --version  the version
+
+Everything is set by the environment:
+
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the words say; return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--help"], ["-h"]):
+        sys.stdout.write(help_text())
+        return 0
+    if words == ["--version"]:
+        from kuma_net import __version__
+
+        sys.stdout.write(f"{NAME} {__version__}\n")
+        return 0
+    if words not in ([], ["check"], ["uninstall"]):
+        _say(f"{' '.join(words)[:200]!a} is not known: write check, uninstall, or nothing")
+        return USAGE
+    return _run(words[0] if words else "install", os.environ)
+
+
+def _run(verb: str, environ: Mapping[str, str]) -> int:
+    from kuma_cni.installer.settings import load
+    from kuma_net.errors import KumaNetError
+
+    try:
+        settings = load(environ)
+        if verb == "install":
+            from kuma_cni.installer.service import Service
+
+            return Service(settings, source_of(settings)).run()
+        return _uninstall(settings) if verb == "uninstall" else _check(settings)
+    except KumaNetError as error:
+        _say(*str(error).splitlines())
+        return error.exit_code
+
+
+def _uninstall(settings: Settings) -> int:
+    from kuma_cni.installer.place import Place
+
+    Place(settings, source_of(settings)).remove(lambda what: _put(f"{what}\n"))
+    return 0
+
+
+def _put(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _check(settings: Settings) -> int:
+    from kuma_cni.installer.check import check
+
+    lines, differs = check(settings, source_of(settings))
+    sys.stdout.write("".join([f"{line}\n" for line in lines]))
+    return DIFFERS if differs else 0
+
+
+def source_of(settings: Settings) -> str:
+    """Return the folder that the executable comes from: what is set, or our own bundle's."""
+    from kuma_cni.installer.binaries import is_bundle
+
+    here = os.path.dirname(os.path.realpath(sys.argv[0]))  # noqa: PTH120 - lean
+    if settings.source_dir:
+        return settings.source_dir
+    return here if is_bundle(here) else SOURCE
+
+
+def help_text() -> str:
+    """Return ``--help``: every variable with its default and meaning."""
+    import textwrap
+
+    from kuma_cni.installer.options import KUMAS, OURS
+
+    lines = [HELP]
+    for heading, options in (("Kuma's own variables:", KUMAS), ("Further ones:", OURS)):
+        lines.append(f"{heading}\n\n")
+        for option in options:
+            shown = f"[{option.default}]" if option.default else "[empty]"
+            lines.append(f"  {option.name} {shown}\n")
+            told = textwrap.wrap(option.help, 72)
+            lines += [f"      {line}\n" for line in told]
+        lines.append("\n")
+    return "".join(lines).rstrip("\n") + "\n"
+
+
+def _say(*sentences: str) -> None:
+    sys.stderr.write("".join([f"{NAME}: {sentence}\n" for sentence in sentences]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
