@@ -14,6 +14,8 @@ import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
+from lab.building import MissingProgram
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -30,12 +32,8 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """Go's names of what uname(2) says, as images use them."""
 
 
-class BusyboxMissing(Exception):
-    """There is no busybox on this machine to make an image of."""
-
-
 def write_image(target: Path) -> Path:
-    """Write the image's archive and return its path; raises BusyboxMissing."""
+    """Write the image's archive and return its path; raises MissingProgram."""
     layer = _layer()
     machine = platform.machine()
     config = {
@@ -68,7 +66,7 @@ def _tar(members: Mapping[str, bytes]) -> bytes:
 def _layer() -> bytes:
     busybox = shutil.which("busybox")
     if busybox is None:
-        raise BusyboxMissing("there is no busybox on this machine (package busybox-static)")
+        raise MissingProgram("there is no busybox on this machine (package busybox-static)")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in FOLDERS:

@@ -20,6 +20,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.building import MissingProgram
 from lab.processes import eventually
 
 if TYPE_CHECKING:
@@ -28,15 +29,11 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 
-class CgroupsMissing(Exception):
-    """This machine has no version 2 hierarchy that we may write; the text says what is wrong."""
-
-
 class Cgroup:
     """A cgroup below the root of the version 2 hierarchy, and the janitor that removes it."""
 
     def __init__(self) -> None:
-        """Make it, empty; raises CgroupsMissing."""
+        """Make it, empty; raises MissingProgram."""
         self.path = hierarchy() / f"kuma-net-lab-{os.getpid()}-{next(_numbers)}"
         # The janitor comes first, lest a kill between the two leave a cgroup behind.
         self._janitor = _fork_janitor(self.path)
@@ -44,7 +41,7 @@ class Cgroup:
             self.path.mkdir()
         except OSError as error:
             self._dismiss()
-            raise CgroupsMissing(f"cannot make a cgroup: {error}") from error
+            raise MissingProgram(f"cannot make a cgroup: {error}") from error
 
     def join(self) -> None:
         """Move this process, with the children it will have, into the cgroup."""
@@ -61,13 +58,13 @@ class Cgroup:
 
 
 def hierarchy() -> Path:
-    """Return where version 2 of the hierarchy is mounted; raises CgroupsMissing."""
+    """Return where version 2 of the hierarchy is mounted; raises MissingProgram."""
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         # proc_pid_mountinfo(5): a lone hyphen ends the optional fields.
         left, _, right = line.partition(" - ")
         if right.startswith("cgroup2 "):
             return Path(left.split()[4])
-    raise CgroupsMissing("no cgroup2 file system is mounted on this machine")
+    raise MissingProgram("no cgroup2 file system is mounted on this machine")
 
 
 def remove_tree(path: Path) -> None:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from kuma_cni.cri.grpc import GrpcError
 from lab.archive import IMAGE
+from lab.building import MissingProgram
 from lab.cri import network_ready_here
 from lab.host import fork_here, run_here
-from lab.node import BIN_DIR, CONF_DIR, NoRuntime
+from lab.node import BIN_DIR, CONF_DIR
 from lab.processes import eventually
 from lab.programs import BIN, SERVERS
 
@@ -59,7 +60,7 @@ class Containerd:
     def __init__(self, node: Node, environ: Mapping[str, str] | None = None) -> None:
         """Write its configuration; ``environ`` is inherited by the plugins, as everywhere.
 
-        Raises NoRuntime.
+        Raises MissingProgram.
         """
         self.programs = find_programs()
         self._node = node
@@ -92,11 +93,13 @@ class Containerd:
 
 
 def find_programs() -> dict[str, str]:
-    """Return where each program is; raises NoRuntime."""
+    """Return where each program is; raises MissingProgram."""
     path = os.pathsep.join(PLACES)
     found = {name: shutil.which(name, path=path) for name in PROGRAMS}
     if missing := [name for name, place in found.items() if place is None]:
-        raise NoRuntime(f"not on this machine: {', '.join(missing)} (packages containerd, runc)")
+        raise MissingProgram(
+            f"not on this machine: {', '.join(missing)} (packages containerd, runc)"
+        )
     return {name: place for name, place in found.items() if place}
 
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from pyroute2 import IPRoute
 
 from lab import witness
+from lab.building import MissingProgram
 from lab.cgroup import Cgroup
 from lab.host import Host, settle
 from lab.servers import Door, open_doors
@@ -47,20 +48,18 @@ BIN_DIR, CONF_DIR = "/opt/cni/bin", "/etc/cni/net.d"
 """The paths that runtimes are built with."""
 
 
-class NoRuntime(Exception):
-    """A container runtime cannot run on this machine; the text says what is missing."""
-
-
 class Node(Host):
     """A machine that runs containers; ``programs`` are links in its plugin folder.
 
-    Raises ``lab.cgroup.CgroupsMissing``, and NoRuntime where there are no reference plugins.
+    Raises MissingProgram where there are no reference plugins, or no cgroups to be written.
     """
 
     def __init__(self, name: str, programs: Mapping[str, Path]) -> None:
         """Make it; the reference plugins are there, beside ``programs``."""
         if not PLUGINS.is_dir():
-            raise NoRuntime("there are no reference plugins (package containernetworking-plugins)")
+            raise MissingProgram(
+                "there are no reference plugins (package containernetworking-plugins)"
+            )
         self._doors: set[Door] = set()
         self._cgroup = Cgroup()
         try:

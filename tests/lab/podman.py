@@ -15,7 +15,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from lab.archive import IMAGE
-from lab.node import BIN_DIR, CONF_DIR, NoRuntime
+from lab.building import MissingProgram
+from lab.node import BIN_DIR, CONF_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,16 +51,18 @@ class Podman:
     """podman on a node."""
 
     def __init__(self, node: Node) -> None:
-        """Write its configuration; raises NoRuntime."""
+        """Write its configuration; raises MissingProgram."""
         path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/libexec/podman"))
         if missing := [name for name in PROGRAMS if shutil.which(name, path=path) is None]:
-            raise NoRuntime(f"not on this machine: {', '.join(missing)} (packages podman, runc)")
+            raise MissingProgram(
+                f"not on this machine: {', '.join(missing)} (packages podman, runc)"
+            )
         self._node = node
         node.write("/etc/containers/containers.conf", CONTAINERS)
         node.write("/etc/containers/storage.conf", STORAGE)
         backend = self.run("info", "--format", "{{.Host.NetworkBackend}}").stdout.strip()
         if backend != "cni":
-            raise NoRuntime(f"this podman has no CNI backend: it uses {backend}")
+            raise MissingProgram(f"this podman has no CNI backend: it uses {backend}")
 
     def load(self, archive: Path) -> None:
         """Load an image."""
