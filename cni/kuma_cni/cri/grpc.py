@@ -231,6 +231,8 @@ class _Line:
         received = self._socket.recv(_READ)
         if not received:
             raise _Broken(UNAVAILABLE, "the server closed the connection")
+        if received.startswith(b"HTTP/1"):  # h2 takes it for the length of a frame and waits
+            raise _Broken(INTERNAL, "the server speaks HTTP/1, so it is no container runtime's")
         for event in self._http.receive_data(received):
             self._take(event, answer)
         self._flush()

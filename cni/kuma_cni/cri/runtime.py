@@ -16,11 +16,12 @@ network has none; CRI says so as well (``network: NODE``).
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kuma_cni.cri.grpc import INTERNAL, PATIENCE, Channel, GrpcError
 from kuma_cni.cri.protobuf import Malformed, Message, encode
+from kuma_net.documents import DocumentError
+from kuma_net.documents.json_text import parse_json
 from kuma_net.record import Record
 
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ def _network(said: Message) -> Network:
 def _object(text: str) -> Mapping[str, object]:
     """Return the verbose information; an empty object where there is none."""
     try:
-        value = json.loads(text) if text else {}
-    except (ValueError, RecursionError) as problem:
+        value = parse_json(text) if text else {}
+    except DocumentError as problem:
         raise Malformed(0, f"the verbose information is no JSON: {problem}") from problem
     return value if isinstance(value, dict) else {}
 
