@@ -15,9 +15,21 @@ import tempfile
 from pathlib import Path
 
 from architecture import this_architecture
-from contents import ROOT, TLS_EXTENSION, modules
+from contents import ROOT, STANDARD_LIBRARY, TLS_EXTENSION, modules
 from folder import EPOCH, Folder
 from parts import make_launcher, put_interpreter, put_modules, put_tls
+from provenance import (
+    MUSL,
+    debian_package,
+    debian_packages,
+    licence_texts,
+    our_package,
+    python_packages,
+)
+from sbom import bill
+
+sys.path.insert(0, str(ROOT))
+from kuma_net import __version__
 
 LAUNCHER = "kuma-cni"
 
@@ -32,6 +44,7 @@ def build(output: Path) -> Path:
     put_interpreter(folder, architecture, list(extensions.values()))
     put_modules(folder, wanted)
     put_tls(folder, architecture)
+    put_papers(folder, [one.path for one in wanted.values()])
     name = f"{LAUNCHER}-{folder.digest()}"
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".bundle-") as made:
@@ -43,6 +56,18 @@ def build(output: Path) -> Path:
         shutil.rmtree(output, ignore_errors=True)
         unfinished.rename(output)
     return output / LAUNCHER
+
+
+def put_papers(folder: Folder, sources: list[Path]) -> None:
+    """Add licences and the bill of materials; ``sources`` are those of the modules."""
+    debian = [path for path in sources if path.is_relative_to(STANDARD_LIBRARY)]
+    owners = debian_packages([*folder.origins.values(), *debian])
+    names = sorted({*owners.values(), MUSL})
+    packages = [our_package(__version__), *map(debian_package, names), *python_packages()]
+    for path, text in licence_texts(packages).items():
+        folder.put(path, text)
+    by_path = {name: owners[origin] for name, origin in folder.origins.items()}
+    folder.put("sbom.spdx.json", bill(packages, folder.files, by_path, folder.digest()))
 
 
 def main() -> int:

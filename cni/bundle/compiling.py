@@ -11,6 +11,7 @@ Docstrings and assertions are left out (``-OO``).
 
 from __future__ import annotations
 
+import _imp
 import json
 import marshal
 import subprocess
@@ -29,10 +30,14 @@ HEADING = MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
 
 
 class Bytecode(NamedTuple):
-    """Compiled modules: ``modules`` as .pyc files, ``shelves`` as ``start`` reads them."""
+    """Compiled modules: ``modules`` as .pyc files, ``shelves`` as ``start`` reads them.
+
+    ``frozen`` are the names of those that the interpreter has inside.
+    """
 
     modules: dict[str, bytes]
     shelves: dict[str, bytes]
+    frozen: tuple[str, ...]
 
 
 def compiled(
@@ -49,9 +54,9 @@ def compiled(
     )
     if done.returncode:
         raise SystemExit(f"compiling failed: {done.stderr.decode()}")
-    files, made = marshal.loads(done.stdout)  # noqa: S302 - our own process's
-    names = [one.name for one in modules]
-    return Bytecode(dict(zip(names, files, strict=True)), dict(zip(shelves, made, strict=True)))
+    files, made, frozen = marshal.loads(done.stdout)  # noqa: S302 - our own process's
+    by_name = dict(zip([one.name for one in modules], files, strict=True))
+    return Bytecode(by_name, dict(zip(shelves, made, strict=True)), frozen)
 
 
 def shown_path(module: Module) -> str:
@@ -71,7 +76,8 @@ def _work() -> None:
     }
     files = [HEADING + marshal.dumps(code) for _, code in codes.values()]
     made = [marshal.dumps([(name, *codes[name]) for name in shelf]) for shelf in shelves]
-    sys.stdout.buffer.write(marshal.dumps((files, made)))
+    frozen = tuple(name for name in codes if _imp.is_frozen(name))
+    sys.stdout.buffer.write(marshal.dumps((files, made, frozen)))
 
 
 if __name__ == "__main__":

@@ -29,13 +29,15 @@ AT_START = ("ascii", "latin_1", "utf_8")
 """Codecs that lie beside the interpreter as plain files, for its start; others are in the zip."""
 UNWANTED = frozenset(
     """
-    _aix_support _bz2 _decimal _hashlib _lzma _osx_support _posixshmem _pydecimal _pyio _testcapi
-    _testinternalcapi _uuid _winapi asyncio bdb bz2 cmd colorama concurrent curses decimal difflib
-    distutils doctest fractions ftplib getpass gzip html
-    importlib.metadata importlib.readers importlib.resources lib2to3 lzma mailbox mimetypes
-    multiprocessing ntpath nturl2path optparse pdb plistlib pprint pydoc pydoc_data readline
-    runpy sqlite3 statistics tarfile termios test tkinter tty typing_extensions unittest
-    webbrowser xml xmlrpc yaml._yaml yaml.cyaml zipfile
+    _aix_support _bz2 _decimal _hashlib _lzma _osx_support _posixshmem _pydecimal _pyio
+    _testcapi _testinternalcapi _uuid _winapi argparse asyncio bdb bz2 click._termui_impl
+    click._winconsole cmd colorama concurrent curses decimal difflib distutils doctest
+    encodings.mbcs fractions ftplib getpass gzip html importlib._bootstrap
+    importlib._bootstrap_external importlib.metadata importlib.readers importlib.resources
+    lib2to3 lzma mailbox mimetypes msvcrt multiprocessing ntpath nturl2path optparse pdb pickle
+    plistlib pprint pydoc pydoc_data readline runpy sqlite3 statistics tarfile termios test
+    tkinter tracemalloc tty typing_extensions unittest webbrowser winreg xml xmlrpc yaml._yaml
+    yaml.cyaml zipfile
     """.split()  # noqa: SIM905 - names, forty of them
 )
 """Modules that nothing we do comes to; those that import them do without, or never get there."""

@@ -66,7 +66,7 @@ def put_modules(folder: Folder, wanted: dict[str, Module]) -> None:
     """Add what is loaded before anything of ours, the shelves, and a zip file with the rest."""
     own = {"start": Module("start", HERE / "start.py"), "_ssl": Module("_ssl", HERE / "tls.py")}
     sources = {name: one for name, one in wanted.items() if one.is_source} | own
-    lying = shelves(read_runs())
+    lying = shelves(read_runs(), sources)
     bytecode = compiled(PYTHON, list(sources.values()), lying)
     homes = {name: f"shelves/{shelf}" for shelf, names in lying.items() for name in names}
     folder.put("start", bytecode.modules.pop("start").removeprefix(HEADING))
@@ -81,7 +81,7 @@ def put_modules(folder: Folder, wanted: dict[str, Module]) -> None:
         path = f"{name.replace('.', '/')}{'/__init__' if sources[name].is_package else ''}.pyc"
         if name in plain:
             folder.put(f"{LIBRARY}/{path}", data)
-        elif name not in homes:
+        elif name not in {*homes, *bytecode.frozen}:
             archived[path] = data
     folder.put("modules.zip", zipped(archived))
 

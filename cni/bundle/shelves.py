@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
 RUNS = Path(__file__).with_name("runs.json")
 
@@ -25,8 +25,8 @@ def read_runs() -> dict[str, list[str]]:
     return runs
 
 
-def shelves(runs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return the names of shelves and what lies on each, in order."""
+def shelves(runs: Mapping[str, Sequence[str]], there: Container[str]) -> dict[str, list[str]]:
+    """Return the names of shelves and what lies on each, in order; of modules that are there."""
     users: dict[str, list[str]] = {}
     for run, names in sorted(runs.items()):
         for name in names:
@@ -34,6 +34,6 @@ def shelves(runs: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for run in sorted(runs):
         for name in runs[run]:
-            if users[name][0] == run:
+            if users[name][0] == run and name in there:
                 found.setdefault("+".join(users[name]), []).append(name)
     return found

@@ -5,9 +5,9 @@ usual runs of the lean programs find their modules on shelves (``shelves`` tells
 ``kuma_net.cli.shelf`` the theory); all others come from the zip file, whose table of contents
 alone takes milliseconds to read.  Nothing is checked: a bundle never changes.
 
-A shelf is loaded whole, when the first of its modules is imported.  Its modules stand in
-``sys.modules`` before any of them runs, and run in an order in which each finds ready what it
-imports at once; so hardly any import goes through the import system.
+A shelf is loaded whole, when the first of its modules is imported.  Its modules run in an order in
+which each finds ready what it imports at once; so hardly any import goes through the import
+system.  Were the order wrong, one would: that is slower, and all.
 """
 
 import sys
@@ -43,17 +43,24 @@ class Shelves:
         """Take shelves from ``folder``; ``homes`` has the shelf of each module that is on one."""
         self._folder = folder
         self._homes = homes
+        self._waiting: dict[str, Entry] = {}
 
     def find_spec(
         self, name: str, _path: "Sequence[str] | None" = None, _target: object = None
     ) -> "ModuleSpec | None":
-        """Return how to load a module: it is loaded, with all others on its shelf."""
+        """Return the specification of a module, which has run by then; None: not on a shelf."""
         home = self._homes.get(name)
         if home is None:
             return None
-        with open(f"{self._folder}/{home}", "rb") as file:  # noqa: PTH123 - pathlib is not loaded
-            entries: list[Entry] = loads(file.read())  # noqa: S302 - our own bytecode
-        self._take(entries)
+        if name in self._waiting:
+            self._run(name)
+        else:
+            with open(f"{self._folder}/{home}", "rb") as file:  # noqa: PTH123 - pathlib is slow
+                entries: list[Entry] = loads(file.read())  # noqa: S302 - our own bytecode
+            self._waiting.update([(entry[0], entry) for entry in entries])
+            for entry in entries:
+                if entry[0] in self._waiting:
+                    self._run(entry[0])
         return sys.modules[name].__spec__
 
     def create_module(self, spec: "ModuleSpec") -> "ModuleType":
@@ -63,26 +70,25 @@ class Shelves:
     def exec_module(self, module: "ModuleType") -> None:
         """Do nothing: it has run."""
 
-    def _take(self, entries: "list[Entry]") -> None:
+    def _run(self, name: str) -> None:
+        """Make a module of what waits for it."""
         from _frozen_importlib import ModuleSpec
 
-        modules, archive = sys.modules, f"{self._folder}/modules.zip"
-        for name, is_package, _ in entries:
-            module: Any = type(sys)(name)
-            modules[name] = module
-            path = f"{archive}/{name.replace('.', '/')}"
-            module.__spec__ = ModuleSpec(name, self, origin=path, is_package=is_package)  # type: ignore[arg-type]
-            module.__package__ = name if is_package else name.rpartition(".")[0]
-            module.__loader__ = self
-            if is_package:
-                module.__path__ = [path]
-        for name, _, code in entries:
-            parent, _, own = name.rpartition(".")
-            if parent and parent not in modules:
-                __import__(parent)
-            exec(code, modules[name].__dict__)  # noqa: S102 - as the import system does
-            if parent:
-                setattr(modules[parent], own, modules[name])
+        _, is_package, code = self._waiting.pop(name)
+        parent, _, own = name.rpartition(".")
+        if parent and parent not in sys.modules:
+            __import__(parent)
+        path = f"{self._folder}/modules.zip/{name.replace('.', '/')}"
+        module: Any = type(sys)(name)
+        module.__spec__ = ModuleSpec(name, self, origin=path, is_package=is_package)  # type: ignore[arg-type]  # a loader by its methods
+        module.__package__ = name if is_package else parent
+        module.__loader__ = self
+        if is_package:
+            module.__path__ = [path]
+        sys.modules[name] = module
+        exec(code, module.__dict__)  # noqa: S102 - as the import system does
+        if parent:
+            setattr(sys.modules[parent], own, module)
 
 
 def begin(folder: str, name: str, words: "list[str]") -> "int | None":
@@ -91,6 +97,7 @@ def begin(folder: str, name: str, words: "list[str]") -> "int | None":
     extensions = sys.path[-1]
     sys.argv[:] = [f"{folder.rpartition('/')[0]}/{name}", *words]
     sys.path[:] = [extensions, f"{folder}/modules.zip"]
+    sys.modules["encodings"].__path__.append(f"{folder}/modules.zip/encodings")
     sys.modules["__main__"].__file__ = sys.argv[0]
     with open(f"{folder}/homes", "rb") as file:  # noqa: PTH123 - pathlib is not loaded
         sys.meta_path.insert(0, Shelves(folder, loads(file.read())))  # noqa: S302 - as above
