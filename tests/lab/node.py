@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -46,6 +47,8 @@ PLUGINS = Path("/usr/lib/cni")
 """Where Debian's package containernetworking-plugins has them."""
 BIN_DIR, CONF_DIR = "/opt/cni/bin", "/etc/cni/net.d"
 """The paths that runtimes are built with."""
+KEPT_BY_RUNTIMES = ("/opt/cni", "/var/lib/cni", "/var/lib/containers", "/var/log/kuma-net")
+"""What the machine's own runtimes and plugins may have left; a node of the lab begins empty."""
 
 
 class Node(Host):
@@ -138,6 +141,8 @@ def _furnish(programs: dict[str, str]) -> None:
     """Give the machine folders of its own, plugins, and addresses to answer for."""
     for name in ("var", "opt"):
         _overlay(Path("/", name))
+    for path in KEPT_BY_RUNTIMES:
+        shutil.rmtree(path, ignore_errors=True)
     mount("lab-shm", "/dev/shm", "tmpfs", options="mode=1777,size=64m")
     for folder in ("cni", "containers", "containerd"):
         link = Path("/etc", folder)

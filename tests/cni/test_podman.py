@@ -1,0 +1,125 @@
+"""podman with its CNI backend, our plugin in its network's list.
+
+podman names a container by K8S_POD_NAME and knows neither namespaces nor annotations.  So what it
+starts by itself is none of the mesh; whoever wants a container captured says the pod's namespace
+in podman's own CNI_ARGS, and the plugin looks the pod up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.archive import write_image
+from lab.building import MissingProgram
+from lab.bundle import launcher
+from lab.case import PLAIN
+from lab.inside import Inside
+from lab.networks import KUBECONFIG, LOG_FILE, OURS, PORTMAP, STATE_DIR, WITNESS, bridge, conflist
+from lab.node import Node
+from lab.pod_api import KUBECONFIG_TEXT, mesh_pod, serve_here
+from lab.podman import Podman
+from lab.pods import MESH, UNTOUCHED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OF_THE_MESH = {"CNI_ARGS": "K8S_POD_NAMESPACE=demo"}
+
+
+class Machine:
+    """A node with podman and our plugin in its network."""
+
+    def __init__(self, node: Node) -> None:
+        """Furnish it; raises MissingProgram."""
+        self.node = node
+        node.write_network("10-lab.conflist", conflist(bridge(), PORTMAP, OURS, WITNESS))
+        self.podman = Podman(node)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    try:
+        archive = write_image(tmp_path_factory.mktemp("image") / "busybox.tar")
+        node = Node("node", {"kuma-cni": launcher()})
+    except MissingProgram as missing:
+        pytest.skip(str(missing))
+    try:
+        machine = Machine(node)
+        machine.podman.load(archive)
+        yield machine
+    except MissingProgram as missing:
+        pytest.skip(str(missing))
+    finally:
+        node.stop()
+
+
+def test_a_container_is_given_a_network_and_nothing_of_ours(machine: Machine) -> None:
+    node, podman = machine.node, machine.podman
+    netns = podman.start("passing", "lab")
+    with Inside(node, netns) as inside:
+        inside.check(UNTOUCHED)
+        assert inside.rules() == ""
+    podman.remove("passing")
+    added, deleted = node.calls()[-2:]
+    assert (added["verb"], deleted["verb"]) == ("ADD", "DEL")
+    assert added["CNI_ARGS"] == "IgnoreUnknown=1;K8S_POD_NAME=passing"
+    assert "runtimeConfig" not in added["network"]
+    assert deleted["CNI_NETNS"] == netns
+    for path in (LOG_FILE, STATE_DIR, netns):
+        assert not node.call(os.path.exists, path)
+
+
+def test_a_container_in_an_excluded_namespace_needs_no_api_server(machine: Machine) -> None:
+    netns = machine.podman.start("excluded", "lab", {"CNI_ARGS": "K8S_POD_NAMESPACE=kube-system"})
+    with Inside(machine.node, netns) as inside:
+        inside.check(UNTOUCHED)
+    machine.podman.remove("excluded")
+
+
+def test_a_container_that_may_be_of_the_mesh_is_not_started_while_nobody_can_say(
+    machine: Machine,
+) -> None:
+    with pytest.raises(AssertionError, match="kubeconfig"):
+        machine.podman.start("unknown", "lab", OF_THE_MESH)
+    machine.podman.run("rm", "--force", "--ignore", "unknown")
+    assert machine.node.run(["ls", "/run/netns"]).stdout == ""
+
+
+def test_a_container_of_the_mesh_is_captured_as_the_api_server_says_and_released_without_it(
+    machine: Machine,
+) -> None:
+    node, podman = machine.node, machine.podman
+    node.write(KUBECONFIG, KUBECONFIG_TEXT)
+    annotations = MESH | {"traffic.kuma.io/exclude-outbound-ports": "3306"}
+    server = node.call(serve_here, mesh_pod("demo", "meshed", annotations))
+    netns = podman.start("meshed", "lab", OF_THE_MESH)
+    node.call(os.kill, server, signal.SIGKILL)
+    with Inside(node, netns) as inside:
+        inside.check(PLAIN + "workload tcp world:3306 -> direct")
+    kept = node.run(["ls", STATE_DIR]).stdout.split()
+    assert len(kept) == 1
+    podman.remove("meshed")
+    assert node.run(["ls", STATE_DIR]).stdout == ""
+    assert not node.call(os.path.exists, netns)
+
+
+def test_what_podman_was_told_survives_between_its_commands(machine: Machine) -> None:
+    node, podman = machine.node, machine.podman
+    netns = podman.start("staying", "lab")
+    # Nothing of podman runs now but conmon, which knows no network.
+    names = node.run(["ps", "-eo", "comm="]).stdout.split()
+    assert "podman" not in names
+    assert "conmon" in names
+    podman.run("stop", "--time", "0", "staying")
+    podman.run("start", "staying")
+    key = ("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", "staying")
+    later = podman.run(*key).stdout.strip()
+    assert later != netns
+    with Inside(node, later) as inside:
+        inside.check(UNTOUCHED)
+    podman.remove("staying")
+    assert [call["verb"] for call in node.calls()][-4:] == ["ADD", "DEL", "ADD", "DEL"]
