@@ -130,6 +130,8 @@ class _Reading:
             self._blame("current-context", "", "missing: no context is chosen")
             return None
         context = self._named(document, "contexts", "context", name)
+        if self.wrong:
+            return None
         cluster_name, user_name = _text(context.get("cluster")), _text(context.get("user"))
         at_cluster = f"clusters[{cluster_name}].cluster"
         at_user = f"users[{user_name}].user"
