@@ -1,0 +1,297 @@
+"""The init container's image as a kubelet runs it: Kuma's command lines, a read-only root."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kuma_net import __version__
+from kuma_net.record import Record
+from lab.archive import write_image
+from lab.building import MissingProgram
+from lab.case import PLAIN
+from lab.images import INIT, init_image
+from lab.inside import Inside
+from lab.networks import bridge, conflist
+from lab.node import Node
+from lab.podman import Podman
+from lab.rows import FAMILIES
+from lab.system import mount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.host import Ended
+
+SEALED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL")
+AS_INIT = (*SEALED, "--user=0:0", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW")
+AS_SIDECAR = (*SEALED, "--user=5678:5678", "--security-opt=no-new-privileges")
+"""How an injector has init containers run: kuma-init, and kuma-validation."""
+BASE = "/tmp/transparent-proxy/base"
+DOCUMENT = f"--config={BASE}/config.yaml"
+VALIDATOR = ("install", "transparent-proxy-validator", "--config-file=/tmp/.kumactl")
+
+
+class Pods:
+    """A node with podman and our image; pods are containers that do nothing, as pauses are."""
+
+    def __init__(self, node: Node, folder: Path) -> None:
+        """Load the images."""
+        self.node = node
+        self.folder = folder
+        node.write_network("10-lab.conflist", conflist(bridge()))
+        node.call(_room_for_images)
+        self.podman = Podman(node)
+        self.podman.load(write_image(folder / "busybox.tar"))
+        self.podman.load(init_image())
+        self._count = 0
+
+    def start(self) -> str:
+        """Start a pod; return its name."""
+        self._count += 1
+        self.podman.start(f"pod{self._count}", "lab")
+        return f"pod{self._count}"
+
+    def inside(self, pod: str) -> Inside:
+        """Return a process in the pod's network namespace."""
+        key = ("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", pod)
+        return Inside(self.node, self.podman.run(*key).stdout.strip())
+
+    def init(self, pod: str, how: tuple[str, ...], *words: str, document: str = "") -> Ended:
+        """Run an init container in a pod; a document stands where an injector puts it."""
+        place = ("--network", f"container:{pod}", "--tmpfs", "/tmp:rw,mode=1777", "--rm")
+        if document:
+            (self.folder / "config.yaml").write_text(document)
+            place += ("--volume", f"{self.folder}:{BASE}:ro")
+        return self.podman.run("run", *place, *how, INIT, *words, check=False)
+
+    def tool(self, pod: str, program: str, *words: str) -> Ended:
+        """Run another program of the image in a pod, as root."""
+        return self.init(pod, (*AS_INIT, f"--entrypoint=/usr/sbin/{program}"), *words)
+
+
+def _room_for_images() -> None:
+    Path("/run/containers").mkdir()
+    mount("lab-images", "/run/containers", "tmpfs", options="mode=0700,size=1g")
+
+
+@pytest.fixture(scope="module")
+def pods() -> Iterator[Pods]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        try:
+            node = Node("node", {})
+        except MissingProgram as missing:
+            pytest.skip(str(missing))
+        try:
+            yield Pods(node, Path(folder))
+        except MissingProgram as missing:
+            pytest.skip(str(missing))
+        finally:
+            node.stop()
+
+
+# --- kuma-init ------------------------------------------------------------------------------------
+
+NO_INBOUND = """
+    workload     tcp world:80       -> outbound
+    remote       tcp self:8080      -> direct
+    workload     udp world:53       -> resolver
+"""
+EXCLUDED = """
+    workload     tcp world:80       -> outbound
+    workload     tcp world:3306     -> direct
+    user 1234    tcp world:443      -> direct
+    user 1234    udp world:53       -> direct
+    workload     udp world:53       -> resolver
+    remote       tcp self:9999      -> direct
+    remote       tcp self:8080      -> inbound
+"""
+PLAIN_EXCLUDED = PLAIN + "\n    remote       tcp self:9902      -> direct\n"
+DEFAULTS = """\
+ipFamilyMode: dualstack
+kumaDPUser: "5678"
+redirect:
+  dns:
+    captureAll: true
+    enabled: true
+    port: 15053
+    resolvConfigPath: /etc/resolv.conf
+    skipConntrackZoneSplit: false
+  inbound:
+    enabled: true
+    excludePorts:
+    - 9001
+    - 9902
+    port: 15006
+  outbound:
+    enabled: true
+    port: 15001
+retry:
+  maxRetries: 4
+  sleepBetweenRetries: 2s
+wait: 5
+waitInterval: 0
+"""
+INBOUND_NETWORKS = "    excludePortsForIPs:\n    - 192.168.7.0/24\n"
+EXCLUSIONS = (
+    DEFAULTS.replace("dualstack", "ipv4")
+    .replace("    - 9001\n", "    - 9999\n    - 9001\n")
+    .replace(
+        "    port: 15006\n", "    excludePortsForIPs:\n    - 192.168.7.0/24\n    port: 15006\n"
+    )
+    .replace(
+        "    port: 15001\n",
+        "    excludePorts:\n    - 3306\n    - 5432\n"
+        "    excludePortsForIPs:\n    - 10.9.9.0/24\n    - fd00:9::/64\n"
+        "    excludePortsForUIDs:\n    - tcp:443:1234\n    - udp:53:1234\n    port: 15001\n",
+    )
+    + "dropInvalidPackets: true\nlog:\n  enabled: true\n  level: 7\n"
+)
+
+
+class Shape(Record):
+    """How an injector calls kuma-init for one kind of pod, and what becomes of packets then."""
+
+    name: str
+    words: tuple[str, ...]
+    rows: str
+    document: str = ""
+    families: tuple[str, ...] = FAMILIES
+
+    def __str__(self) -> str:
+        """Return the name as pytest shows it."""
+        return self.name.replace(" ", "-")
+
+
+ALL_DNS = "--redirect-all-dns-traffic"
+SHAPES = (
+    Shape("plain arguments", ("--exclude-inbound-ports=9902,9001", ALL_DNS), PLAIN_EXCLUDED),
+    Shape("arguments of a gateway", ("--redirect-inbound=false", ALL_DNS), NO_INBOUND),
+    Shape(
+        "arguments with exclusions",
+        (
+            "--ip-family-mode=ipv4",
+            "--exclude-outbound-ports=3306,5432",
+            "--exclude-outbound-ips=10.9.9.0/24,fd00:9::/64",
+            "--exclude-outbound-ports-for-uids=tcp:443:1234",
+            "--exclude-outbound-ports-for-uids=udp:53:1234",
+            "--exclude-inbound-ports=9999,9902,9001",
+            "--exclude-inbound-ips=192.168.7.0/24",
+            ALL_DNS,
+            "--drop-invalid-packets",
+            "--iptables-logs",
+        ),
+        EXCLUDED,
+        families=("ipv4",),
+    ),
+    Shape("a plain document", (DOCUMENT,), PLAIN_EXCLUDED, DEFAULTS),
+    Shape(
+        "a document of a gateway",
+        (DOCUMENT,),
+        NO_INBOUND,
+        DEFAULTS.replace("  inbound:\n    enabled: true", "  inbound:\n    enabled: false"),
+    ),
+    Shape("a document with exclusions", (DOCUMENT,), EXCLUDED, EXCLUSIONS, ("ipv4",)),
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_an_injectors_command_line_captures_a_pods_packets(pods: Pods, shape: Shape) -> None:
+    pod = pods.start()
+    verbose = () if shape.document else ("--verbose",)
+    words = ("install", "transparent-proxy", *shape.words, *verbose)
+    ended = pods.init(pod, AS_INIT, *words, document=shape.document)
+    assert ended.status == 0, ended.stderr
+    assert "backend nftables" in ended.stdout
+    with pods.inside(pod) as inside:
+        inside.check(shape.rows, shape.families)
+
+
+def test_rules_are_listed_by_iptables_and_nft_of_the_image(pods: Pods) -> None:
+    pod = pods.start()
+    assert pods.init(pod, AS_INIT, "install", "transparent-proxy").status == 0
+    listed = pods.tool(pod, "nft", "list", "ruleset")
+    assert "redirect to :15006" in listed.stdout, listed.stderr
+    assert pods.tool(pod, "nft", "-j", "list", "tables").stdout.startswith('{"nftables"')
+    for program in ("iptables", "ip6tables"):
+        saved = pods.tool(pod, f"{program}-save")
+        assert saved.status == 0, saved.stderr
+        assert pods.tool(pod, f"{program}-legacy-save").status == 0
+
+
+@pytest.mark.parametrize("backend", ["iptables-nft", "iptables-legacy"])
+def test_rules_can_be_installed_by_iptables_of_the_image(pods: Pods, backend: str) -> None:
+    pod = pods.start()
+    words = ("install", "transparent-proxy", "--backend", backend)
+    ended = pods.init(pod, AS_INIT, *words)
+    assert ended.status == 0, ended.stderr
+    flavour = backend.removeprefix("iptables-")
+    saved = pods.tool(pod, f"iptables-{flavour}-save", "-t", "nat").stdout
+    assert "-A KUMA_MESH_INBOUND_REDIRECT -p tcp" in saved
+    with pods.inside(pod) as inside:
+        inside.check(PLAIN)
+    assert pods.init(pod, AS_INIT, "uninstall", "transparent-proxy").status == 0
+    assert "KUMA" not in pods.tool(pod, f"iptables-{flavour}-save", "-t", "nat").stdout
+
+
+def test_without_words_the_image_installs(pods: Pods) -> None:
+    pod = pods.start()
+    ended = pods.init(pod, AS_INIT)
+    assert "installed (IPv4 and IPv6, backend nftables)" in ended.stdout
+    again = pods.init(pod, AS_INIT)
+    assert "nothing to do: installed already" in again.stdout
+
+
+def test_without_net_admin_it_says_which_capability_is_missing(pods: Pods) -> None:
+    ended = pods.init(pods.start(), (*SEALED, "--user=0:0"))
+    assert ended.status == 1
+    assert "CAP_NET_ADMIN" in ended.stdout + ended.stderr
+
+
+# --- kuma-validation ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "document"),
+    [
+        (("--ip-family-mode=dualstack", "--validation-server-port=15006"), ""),
+        ((f"--transparent-proxy-config={BASE}/config.yaml",), f"cniMode: true\n{DEFAULTS}"),
+    ],
+    ids=["arguments", "a document"],
+)
+def test_the_validator_proves_capture_as_the_sidecars_user(
+    pods: Pods, words: tuple[str, ...], document: str
+) -> None:
+    pod = pods.start()
+    assert pods.init(pod, AS_INIT).status == 0
+    ended = pods.init(pod, AS_SIDECAR, *VALIDATOR, *words, document=document)
+    assert ended.status == 0, ended.stdout + ended.stderr
+    for promise in ("IPv4 inbound", "IPv4 passthrough", "IPv6 inbound", "IPv6 passthrough"):
+        assert any(
+            line.startswith(promise) and " proven: " in line for line in ended.stdout.splitlines()
+        )
+
+
+@pytest.mark.slow
+def test_the_validator_fails_where_no_rules_are(pods: Pods) -> None:
+    words = ("--ip-family-mode=ipv4", "--validation-server-port=15006")
+    ended = pods.init(pods.start(), AS_SIDECAR, *VALIDATOR, *words)
+    assert ended.status == 1
+    assert "IPv4 inbound     not proven" in ended.stdout
+    assert "kuma-cni logs POD" in ended.stdout + ended.stderr
+
+
+# --- the programs of the image --------------------------------------------------------------------
+
+
+def test_programs_are_found_by_their_names_with_an_empty_environment(pods: Pods) -> None:
+    pod = pods.start()
+    bare = ("--unsetenv-all", "--entrypoint=/usr/bin/kuma-init")
+    assert pods.init(pod, (*AS_INIT, *bare), "--version").stdout == f"kuma-net {__version__}\n"
+    for program in ("kuma-init", "kuma-net", "kumactl"):
+        how = (*AS_SIDECAR, f"--entrypoint=/usr/bin/{program}")
+        assert __version__ in pods.init(pod, how, "--version").stdout
