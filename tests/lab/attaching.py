@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 INJECTED = {"kuma.io/sidecar-injected": "true"}
 """A mesh pod's annotations that say nothing else."""
+OURS = "inet kuma_net"
+"""Family and name of the plugin's table."""
 CONTAINER = "0123456789abcdef0123456789abcdef"
 ARGS = {"K8S_POD_NAMESPACE": "demo", "K8S_POD_NAME": "web-0", "K8S_POD_UID": "u-1"}
 
@@ -110,3 +112,23 @@ def state_here() -> tuple[int, str, bool]:
     listed = run_here(("nft", "-s", "list", "ruleset"), "", {})
     assert listed.status == 0, listed
     return generation, listed.stdout, has_passthrough_address()
+
+
+def nft(host: Host, command: str) -> None:
+    """Run a command of nft; words in braces stand for place and handle of a rule."""
+    before, brace, rest = command.partition(" rule {")
+    if brace:
+        words, _, after = rest.partition("}")
+        command = f"{before} rule {rule_of(host, words)} {after}"
+    host.run(["nft", command])
+
+
+def rule_of(host: Host, words: str) -> str:
+    """Return where the rule is whose comment begins like this: table, chain, handle."""
+    chain = ""
+    for line in host.run(["nft", "-a", "list", "table", *OURS.split()]).stdout.splitlines():
+        if line.strip().startswith("chain "):
+            chain = line.split()[1]
+        if f'comment "{words}' in line:
+            return f"{OURS} {chain} handle {line.rpartition(' ')[2]}"
+    raise AssertionError(f"no rule says {words}")
