@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ from lab.cri import ContainerSpec, PodSpec
 from lab.host import fork_here
 from lab.kubelet import NETWORK, Kubelet
 from lab.networks import KUBECONFIG, LOG_FILE, OURS, STATE_DIR, bridge, conflist
-from lab.pods import ALONE, CASES, MESH, PodCase
+from lab.pods import ALONE, CASES, DOCUMENT, MESH, PodCase
 from lab.processes import descendants, eventually, running
 from lab.servers import Door
 
@@ -100,6 +102,29 @@ def test_an_init_container_of_the_excluded_user_reaches_the_world_before_the_sid
         assert "Connection refused" in other.output
     finally:
         kubelet.remove(sandbox)
+
+
+def test_pods_made_at_once_are_each_captured_as_its_own_annotations_say(kubelet: Kubelet) -> None:
+    ports = range(25001, 25009)
+    pods = [PodSpec(f"crowd-{port}", MESH | {DOCUMENT: OUTBOUND % port}) for port in ports]
+    alone = PodSpec("crowd-alone", ALONE)
+    made = kubelet.node.call(run_all_here, (*pods, alone))
+    for port, sandbox in zip(ports, made, strict=False):
+        with kubelet.inside(sandbox) as inside:
+            inside.check(f"workload tcp world:80 -> {port}")
+    with kubelet.inside(made[-1]) as inside:
+        assert inside.rules() == ""
+    for sandbox in made:
+        kubelet.remove(sandbox)
+
+
+OUTBOUND = '{"redirect":{"outbound":{"port":%d}}}'
+
+
+def run_all_here(pods: tuple[PodSpec, ...]) -> list[str]:
+    """Ask for many pods at the same time; return their sandboxes."""
+    with ThreadPoolExecutor(len(pods)) as asking:
+        return list(asking.map(partial(cri.run_pod_here, SOCKET), pods))
 
 
 # --- what is left alone --------------------------------------------------------------------------
@@ -242,6 +267,7 @@ def test_a_killed_test_takes_node_containerd_pods_and_cgroups_with_it(archive: P
     os.kill(builder.pid, signal.SIGKILL)
     assert eventually(lambda: not running(below))
     assert eventually(lambda: not made[0].exists())
+    assert "lab-run" not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     builder.stop()
 
 

@@ -63,9 +63,9 @@ class Podman:
         node.write("/etc/containers/containers.conf", CONTAINERS)
         node.write("/etc/containers/storage.conf", STORAGE)
         node.write("/etc/containers/policy.json", POLICY)
-        backend = self.run("info", "--format", "{{.Host.NetworkBackend}}").stdout.strip()
-        if backend != "cni":
-            raise MissingProgram(f"this podman has no CNI backend: it uses {backend}")
+        told = self.run("info", "--format", "{{.Host.NetworkBackend}}", check=False)
+        if told.stdout.strip() != "cni":
+            raise MissingProgram(f"this podman has no CNI backend: {told.stdout}{told.stderr}")
 
     def load(self, archive: Path) -> None:
         """Load an image."""
