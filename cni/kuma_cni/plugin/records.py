@@ -26,7 +26,7 @@ class Records:
 
     def __init__(self, folder: str) -> None:
         """Name the folder; it is made when the first record is."""
-        self._folder = folder
+        self._folder = folder.rstrip("/")
 
     def put(self, container_id: str, ifname: str, annotations: Mapping[str, str]) -> str:
         """Write a record; return nothing, or a sentence that says why there is none."""
@@ -75,7 +75,8 @@ class Records:
             names = posix.listdir(self._folder)
         except OSError:
             return 0
-        return sum([_remove(f"{self._folder}/{name}") for name in names if name not in kept])
+        gone = [name for name in names if _is_ours(name) and name not in kept]
+        return sum([_remove(f"{self._folder}/{name}") for name in gone])
 
     def _path(self, container_id: str, ifname: str) -> str:
         return f"{self._folder}/{_name(container_id, ifname)}"
@@ -84,8 +85,10 @@ class Records:
         """Make the folder, and the ones above it; refuse one that is not ours alone."""
         import posix
 
+        if self._folder[:1] != "/":
+            raise OSError("it is no absolute path")
         above = ""
-        for part in self._folder.strip("/").split("/"):
+        for part in self._folder[1:].split("/"):
             above += f"/{part}"
             try:
                 posix.mkdir(above, 0o700 if above == self._folder else 0o755)
@@ -103,6 +106,12 @@ def _name(container_id: str, ifname: str) -> str:
 
     key = f"{container_id}/{ifname}".encode(errors="surrogateescape")
     return blake2s(key, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file may be a record: an operator may have named a folder that others use too."""
+    digest = name.removesuffix(UNFINISHED)
+    return len(digest) == 2 * DIGEST_BYTES and set(digest) <= set("0123456789abcdef")
 
 
 def _write(path: str, container_id: str, ifname: str, annotations: Mapping[str, str]) -> None:
