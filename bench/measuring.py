@@ -106,6 +106,32 @@ def milliseconds(command: list[str]) -> float:
     return took
 
 
+def children(program: Callable[[], object]) -> int:
+    """Return how many processes and threads a program starts beside itself.
+
+    ``program`` runs it to its end, as one process.
+    """
+    reader, writer = os.pipe()
+    outer = os.fork()
+    if outer == 0:
+        unshare(CLONE_NEWPID)
+        first = os.fork()
+        if first == 0:  # process 1 of the namespace; the program becomes 2, its children 3, ...
+            program()
+            following = os.fork()
+            if following:
+                os.write(writer, str(following - 3).encode())
+            os._exit(0)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(outer, 0)[1])
+    if status or not said:
+        raise SystemExit("counting the children of a program failed")
+    return int(said)
+
+
 def in_turn(
     variants: dict[str, list[str]], turns: int, before: Callable[[], object]
 ) -> dict[str, list[float]]:

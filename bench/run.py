@@ -12,7 +12,7 @@ from pathlib import Path
 from measuring import machine
 
 HERE = Path(__file__).parent
-SCRIPTS = ("startup", "connections", "walk", "replace", "kill", "crowd", "dns")
+SCRIPTS = ("startup", "connections", "walk", "replace", "kill", "crowd", "dns", "cni")
 HEAD = """# Measurements
 
 `make bench` runs them all, as root, in network namespaces they make themselves, and writes this

@@ -6,7 +6,6 @@ next tells how many processes and threads there have been.
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -15,10 +14,10 @@ from pathlib import Path
 
 from measuring import (
     BARE_PYTHON,
-    CLONE_NEWPID,
     KUMA_NET,
     ROOT,
     SIDECAR,
+    children,
     enter_namespace,
     in_turn,
     install,
@@ -27,7 +26,6 @@ from measuring import (
     remove_table,
     report,
     table,
-    unshare,
 )
 
 TURNS = 41
@@ -50,29 +48,6 @@ def exclusions(count: int) -> str:
     """Return a configuration with that many exclusions of one port of one user each."""
     lines = [f"    - tcp:{1 + index % 60000}:{100_000 + index}\n" for index in range(count)]
     return EXCLUSIONS_HEAD + "".join(lines) if lines else "redirect: {}\n"
-
-
-def children(command: list[str]) -> int:
-    """Return how many processes and threads a program starts beside itself."""
-    reader, writer = os.pipe()
-    outer = os.fork()
-    if outer == 0:
-        unshare(CLONE_NEWPID)
-        first = os.fork()
-        if first == 0:  # process 1 of the namespace; the program becomes 2, its children 3, ...
-            milliseconds(command)
-            following = os.fork()
-            if following:
-                os.write(writer, str(following - 3).encode())
-            os._exit(0)
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        said = pipe.read()
-    status = os.waitstatus_to_exitcode(os.waitpid(outer, 0)[1])
-    if status or not said:
-        raise SystemExit(f"counting the children of {' '.join(command)} failed")
-    return int(said)
 
 
 def main() -> int:
@@ -105,7 +80,7 @@ def main() -> int:
             f"with a YAML file, {MANY:,} exclusions": install(*FULL, "--config", str(full)),
         }
         remove_table()
-        started = children(install(*FULL))
+        started = children(lambda: milliseconds(install(*FULL)))
         times = in_turn(variants, TURNS, remove_table)
     bare, lean, _, script, click, none, many = times.values()
     figures = [
