@@ -43,6 +43,7 @@ class Keeper:
         """Begin with nothing done; ``start`` does the rest."""
         self.place = place
         self.on_ready: Callable[[], None] = lambda: None
+        self.on_trouble: Callable[[], None] = lambda: None
         self._loop = loop
         self._log = log
         self._counts = counts
@@ -91,6 +92,7 @@ class Keeper:
         self._counts.ready = not self.reasons
         if self.reasons != before and self.reasons:
             self._log.warning("not-ready", reasons=list(self.reasons))
+            self.on_trouble()
         elif self.reasons != before:
             self._exact = False
             self._log.info(

@@ -270,6 +270,13 @@ OURS: Final = (
         "Where /ready, /healthz and /metrics are; off: nowhere.",
     ),
     Option(
+        "KUMA_CNI_READY_FILE",
+        "ready_file",
+        read_path_or_none,
+        "",
+        "A file that is there while /ready answers 200: Kuma's own chart reads /tmp/ready.",
+    ),
+    Option(
         "KUMA_CNI_BIN_DIR",
         "bin_dir",
         read_path,

@@ -6,9 +6,11 @@ installer is being upgraded are captured by the plugin that is there.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from kuma_cni.installer.counts import Counts, families
@@ -58,6 +60,8 @@ class Service:
             self.loop.on_signal(number, self._end)
         self.loop.on_signal(signal.SIGHUP, self.keeper.look)
         if self.settings.sleep:
+            self.keeper.on_ready = self._show_ready
+            self.keeper.on_trouble = self._hide_ready
             self._listen()
             self._hear_plugins()
         else:
@@ -79,6 +83,7 @@ class Service:
 
     def _close(self) -> None:
         self.keeper.close()
+        self._hide_ready()
         if self.settings.sleep and self.settings.remove_on_exit:
             try:
                 self.place.remove(lambda what: self.log.info("removed", what=what))
@@ -90,6 +95,23 @@ class Service:
         if self._http is not None:
             self._http.close()
         self.loop.close()
+
+    # --- what is shown --------------------------------------------------------------------------
+
+    def _show_ready(self) -> None:
+        """Make the file that says ready, where one is asked for; not through somebody's link."""
+        if self.settings.ready_file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            try:
+                os.close(os.open(self.settings.ready_file, flags, 0o644))
+            except OSError as problem:
+                told = f"{self.settings.ready_file}: {problem.strerror}"
+                self.log.warning("ready-file-failed", error=told)
+
+    def _hide_ready(self) -> None:
+        if self.settings.ready_file:
+            with suppress(OSError):
+                os.unlink(self.settings.ready_file)  # noqa: PTH108 - as it was made
 
     # --- what is heard --------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class Settings(Record):
     remove_on_exit: bool
     grace: float
     http: Endpoint | None
+    ready_file: str
     bin_dir: str
     mounted_bin_dirs: tuple[str, ...]
     source_dir: str
