@@ -38,8 +38,9 @@ class Package(NamedTuple):
     def licences(self) -> tuple[Path, ...]:
         """The texts of common licences that the copyright file refers to instead of quoting."""
         text = self.copyright.read_text(encoding="utf-8")
-        named = re.findall(rf"{COMMON_LICENCES}/([A-Za-z0-9.-]*[A-Za-z0-9])", text)
-        return tuple(sorted({COMMON_LICENCES / name for name in named}))
+        named = re.findall(rf"{COMMON_LICENCES}/(\{{[^}}]*\}}|[A-Za-z0-9.-]*[A-Za-z0-9])", text)
+        names = {name for one in named for name in one.strip("{}").split(",")}
+        return tuple(sorted(COMMON_LICENCES / name for name in names))
 
     def control(self) -> str:
         """Return the paragraph by which scanners of images know a package."""

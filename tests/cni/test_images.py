@@ -13,13 +13,12 @@ from kuma_net.record import Record
 from lab.archive import write_image
 from lab.building import MissingProgram
 from lab.case import PLAIN
-from lab.images import INIT, init_image
+from lab.images import INIT, init_image, room_for_images_here
 from lab.inside import Inside
 from lab.networks import bridge, conflist
 from lab.node import Node
 from lab.podman import Podman
 from lab.rows import FAMILIES
-from lab.system import mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +42,7 @@ class Pods:
         self.node = node
         self.folder = folder
         node.write_network("10-lab.conflist", conflist(bridge()))
-        node.call(_room_for_images)
+        node.call(room_for_images_here)
         self.podman = Podman(node)
         self.podman.load(write_image(folder / "busybox.tar"))
         self.podman.load(init_image())
@@ -62,20 +61,15 @@ class Pods:
 
     def init(self, pod: str, how: tuple[str, ...], *words: str, document: str = "") -> Ended:
         """Run an init container in a pod; a document stands where an injector puts it."""
-        place = ("--network", f"container:{pod}", "--tmpfs", "/tmp:rw,mode=1777", "--rm")
+        place = ["--network", f"container:{pod}", "--tmpfs", "/tmp:rw,mode=1777", "--rm"]
         if document:
             (self.folder / "config.yaml").write_text(document)
-            place += ("--volume", f"{self.folder}:{BASE}:ro")
+            place += ["--volume", f"{self.folder}:{BASE}:ro"]
         return self.podman.run("run", *place, *how, INIT, *words, check=False)
 
     def tool(self, pod: str, program: str, *words: str) -> Ended:
         """Run another program of the image in a pod, as root."""
         return self.init(pod, (*AS_INIT, f"--entrypoint=/usr/sbin/{program}"), *words)
-
-
-def _room_for_images() -> None:
-    Path("/run/containers").mkdir()
-    mount("lab-images", "/run/containers", "tmpfs", options="mode=0700,size=1g")
 
 
 @pytest.fixture(scope="module")

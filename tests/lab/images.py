@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kuma_net import __version__
 from lab.bundle import UNUSED_SECONDS, bundle
+from lab.system import mount
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".venv" / "cni-images"
@@ -35,6 +36,12 @@ def init_image() -> Path:
 def cni_image() -> Path:
     """Return the archive of the image with plugin and installer."""
     return _images() / "kuma-cni.tar"
+
+
+def room_for_images_here() -> None:
+    """Give podman on a node a place that holds more than a host's /run; it ends with the node."""
+    Path("/run/containers").mkdir()
+    mount("lab-images", "/run/containers", "tmpfs", options="mode=0700,size=1g")
 
 
 def _images() -> Path:

@@ -1,0 +1,182 @@
+"""What lies in the images: sizes, modes, licences, the list of it all; the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kuma_net import __version__
+from kuma_net.record import Record
+from lab import images
+from lab.bundle import bundle
+from lab.images import CNI, INIT, cni_image, init_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST = {"kuma-init": 25_000_000, "kuma-cni": 20_000_000}
+"""Bytes, not compressed."""
+OF_BUSYBOX = {"bin/busybox", "bin/cat", "bin/sh", "bin/sleep"}
+
+
+class Image(Record):
+    """An image's name, its configuration, and its only layer: members and contents by path."""
+
+    name: str
+    config: dict[str, Any]
+    members: dict[str, tarfile.TarInfo]
+    contents: dict[str, bytes]
+
+    def sbom(self) -> dict[str, Any]:
+        """Return the list of what is inside."""
+        short = self.name.partition("/")[2].partition(":")[0]
+        found: dict[str, Any] = json.loads(self.contents[f"usr/share/doc/{short}.spdx.json"])
+        return found
+
+
+def read_image(archive: Path) -> Image:
+    """Read an archive as ``docker save`` writes it."""
+    with tarfile.open(archive) as outer:
+        whole = {one.name: _content(outer, one) for one in outer if one.isfile()}
+    [manifest] = json.loads(whole["manifest.json"])
+    [name], [layer] = manifest["RepoTags"], manifest["Layers"]
+    with tarfile.open(fileobj=io.BytesIO(whole[layer])) as inner:
+        members = {one.name: one for one in inner}
+        contents = {one.name: _content(inner, one) for one in members.values() if one.isfile()}
+    return Image(name, json.loads(whole[manifest["Config"]]), members, contents)
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    opened = archive.extractfile(member)
+    assert opened is not None
+    return opened.read()
+
+
+@pytest.fixture(scope="module", params=["kuma-init", "kuma-cni"])
+def image(request: pytest.FixtureRequest) -> Image:
+    return read_image({"kuma-init": init_image, "kuma-cni": cni_image}[request.param]())
+
+
+def test_an_image_is_named_and_described(image: Image) -> None:
+    assert image.name in {INIT, CNI}
+    assert image.config["os"] == "linux"
+    assert image.config["architecture"] in {"amd64", "arm64"}
+    labels = image.config["config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert labels["org.opencontainers.image.title"] in image.name
+
+
+def test_entry_points_are_those_that_kuma_has() -> None:
+    init, cni = read_image(init_image()).config["config"], read_image(cni_image()).config["config"]
+    assert (init["Entrypoint"], init["Cmd"]) == (
+        ["/usr/bin/kumactl"],
+        ["install", "transparent-proxy"],
+    )
+    assert (cni["Entrypoint"], cni.get("Cmd")) == (["/install-cni"], None)
+    assert "User" not in init
+
+
+def test_an_image_is_small(image: Image) -> None:
+    size = sum(member.size for member in image.members.values())
+    short = image.name.partition("/")[2].partition(":")[0]
+    assert size <= LARGEST[short], f"{short}: {size / 10**6:.1f} MB"
+
+
+def test_nothing_can_be_written_or_gives_rights_but_the_folder_for_everybody(image: Image) -> None:
+    for path, member in image.members.items():
+        assert (member.uid, member.gid) == (0, 0), path
+        mode = member.mode & 0o7777
+        if path == "tmp":
+            assert (member.isdir(), mode) == (True, 0o1777)
+        elif not member.issym():
+            assert mode in ({0o755} if member.isdir() else {0o644, 0o755}), path
+
+
+def test_links_lead_to_something_in_the_image(image: Image) -> None:
+    for path, member in image.members.items():
+        assert not member.islnk(), path
+        if member.issym():
+            folder = path.rpartition("/")[0]
+            parts: list[str] = folder.split("/") if folder else []
+            for part in member.linkname.split("/"):
+                parts = parts[:-1] if part == ".." else [*parts, part]
+            assert "/".join(parts) in image.members, path
+
+
+def test_there_is_no_shell_but_the_one_that_kumas_chart_calls(image: Image) -> None:
+    shells = {
+        path
+        for path in image.members
+        if path.rpartition("/")[2] in {"sh", "bash", "dash", "busybox", "cat", "sleep"}
+    }
+    assert shells == (OF_BUSYBOX if image.name == CNI else set())
+
+
+def test_the_sidecars_account_is_known(image: Image) -> None:
+    accounts = image.contents["etc/passwd"].decode().splitlines()
+    assert [line.split(":")[:4] for line in accounts] == [
+        ["root", "x", "0", "0"],
+        ["kuma-dp", "x", "5678", "5678"],
+    ]
+
+
+def test_the_list_has_every_file_with_its_digest_and_its_package(image: Image) -> None:
+    sbom = image.sbom()
+    listed = {one["fileName"]: one for one in sbom["files"]}
+    there = {f"./{path}": data for path, data in image.contents.items()}
+    own = {path for path in there if path.endswith(".spdx.json") and path not in listed}
+    assert len(own) == 1
+    assert listed.keys() == there.keys() - own
+    for path, one in listed.items():
+        digests = {each["algorithm"]: each["checksumValue"] for each in one["checksums"]}
+        assert digests["SHA256"] == sha256(there[path]).hexdigest(), path
+    packages = {one["SPDXID"]: one["name"] for one in sbom["packages"]}
+    owners = {
+        one["relatedSpdxElement"]: packages[one["spdxElementId"]]
+        for one in sbom["relationships"]
+        if one["relationshipType"] == "CONTAINS"
+    }
+    assert owners.keys() == {one["SPDXID"] for one in listed.values()}
+    described = {
+        one["relatedSpdxElement"]
+        for one in sbom["relationships"]
+        if one["relationshipType"] == "DESCRIBES"
+    }
+    assert described == packages.keys()
+
+
+def test_every_package_brings_its_licence_and_scanners_know_it(image: Image) -> None:
+    packages = {one["name"]: one for one in image.sbom()["packages"]}
+    expected = {"kuma-init": {"iptables", "nftables"}, "kuma-cni": {"busybox-static"}}
+    assert expected[image.name.partition("/")[2].partition(":")[0]] <= packages.keys()
+    for name, one in packages.items():
+        assert image.contents[f"usr/share/doc/{name}/copyright"], name
+        if one["supplier"] == "Organization: Debian":
+            control = image.contents[f"var/lib/dpkg/status.d/{name}"].decode()
+            assert f"\nVersion: {one['versionInfo']}\n" in control
+            [reference] = one["externalRefs"]
+            assert reference["referenceLocator"].startswith(f"pkg:deb/debian/{name}@")
+    for path, data in image.contents.items():
+        if path.endswith("/copyright"):
+            for name in common_licences(data.decode()):
+                assert f"usr/share/common-licenses/{name}" in image.contents, path
+
+
+def common_licences(text: str) -> set[str]:
+    """Return the names of licences that a copyright file has not in full: GPL-2, {GPL-2,GPL-3}."""
+    named = re.findall(r"common-licenses/(\{[^}]*\}|[\w.-]*\w)", text)
+    return {name for one in named for name in one.strip("{}").split(",")}
+
+
+def test_images_are_reproducible(tmp_path: Path) -> None:
+    images.build(bundle(), tmp_path / "again")
+    for archive in (init_image(), cni_image()):
+        again = tmp_path / "again" / archive.name
+        assert sha256(again.read_bytes()).digest() == sha256(archive.read_bytes()).digest()
