@@ -74,11 +74,19 @@ class Lab:
         self._doors: dict[str, set[Door]] = {}
         try:
             for name in ("app", "remote", "guest"):
-                self.hosts[name] = Host(name)
+                self.hosts[name] = self.make(name)
             self._connect()
         except BaseException:
             self.stop()
             raise
+
+    def make(self, name: str) -> Host:
+        """Make a host."""
+        return Host(name)
+
+    def link(self) -> None:
+        """Make the links of the application's host."""
+        self.app.call(link_app, self.remote.pid, self.guest.pid)
 
     @property
     def app(self) -> Host:
@@ -122,7 +130,7 @@ class Lab:
         self.stop()
 
     def _connect(self) -> None:
-        self.app.call(link_app, self.remote.pid, self.guest.pid)
+        self.link()
         self.remote.call(address_remote)
         self.guest.call(address_guest)
         for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
