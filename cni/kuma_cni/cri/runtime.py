@@ -60,8 +60,9 @@ class Network(Record):
     """Where a sandbox's network is.
 
     ``netns`` is the path of its file on the node, empty where the runtime does not tell; ``pid`` a
-    process in it, 0 where there is none; ``of_node``: it is the node's own; ``dns_servers`` are
-    what the kubelet asked for, None where the runtime does not tell.
+    process in it, 0 where there is none; neither: the sandbox is at its end.  ``of_node``: it is
+    the node's own.  ``dns_servers`` are what the kubelet asked for, None where the runtime does
+    not tell.
     """
 
     netns: str = ""
@@ -131,7 +132,7 @@ def _network(said: Message) -> Network:
     info = _object(said.texts(2).get("info", ""))
     if mode == NODE:
         return Network(of_node=True)
-    if info.get("netNamespaceClosed") is True:
+    if status.number(3) != READY or info.get("netNamespaceClosed") is True:
         return Network()
     return Network(_netns(info), _pid(info), dns_servers=_dns_servers(info))
 

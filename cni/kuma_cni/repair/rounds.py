@@ -79,7 +79,7 @@ def _is_gone(pod: Pod, known: Known) -> bool:
     """Whether a pod went while it was looked at."""
     try:
         return known.locate(pod) is None
-    except (GrpcError, KumaNetError):
+    except (GrpcError, KumaNetError, OSError):
         return False
 
 

@@ -104,20 +104,34 @@ def _by_runtime(settings: RepairSettings) -> Known:
             raise
         if network.of_node:
             return None
+        if not (network.netns or network.pid):
+            return None
         netns = _visible(network.netns, network.pid, settings.host)
-        return Place(netns, network.dns_servers) if netns else None
+        return Place(netns, network.dns_servers)
 
     return Known(tuple(pods), locate)
 
 
 def _visible(netns: str, pid: int, host: str) -> str:
-    """Return by which file a namespace can be entered; empty when it is gone."""
+    """Return by which file a namespace can be entered; raises OSError, and HostError for none."""
     path = on_node(netns, host) if netns else ""
     by_process = f"{on_node('/proc', host)}/{pid}/ns/net" if pid else ""
-    for candidate in (path, by_process):
-        if candidate and os.path.exists(candidate):  # noqa: PTH110 - text
+    candidates = [candidate for candidate in (path, by_process) if candidate]
+    for candidate in candidates:
+        if _inode(candidate) is not None:
             return candidate
-    return ""
+    raise HostError(
+        f"its network namespace cannot be seen from here (looked at {', '.join(candidates)}): "
+        "mount the node's /run/netns with propagation HostToContainer"
+    )
+
+
+def _inode(path: str) -> int | None:
+    """Return which namespace a file stands for; None when it is gone; raises OSError."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - text
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _by_api(settings: RepairSettings) -> Known:
@@ -127,19 +141,13 @@ def _by_api(settings: RepairSettings) -> Known:
     access = load_kubeconfig(settings.netconf.kubeconfig)
     listed = Api(access).pods_of(settings.node)
     processes = pod_processes(proc)
-    nodes_own = os.stat(f"{proc}/1/ns/net").st_ino  # noqa: PTH116 - text
+    nodes_own = _inode(f"{proc}/1/ns/net")
 
     def locate(pod: Pod) -> Place | None:
-        uid = uid_of_group(pod.identity.uid, pod.annotations or {})
-        pid = processes.get(uid)
-        if pid is None:
-            return None
+        pid = processes.get(uid_of_group(pod.identity.uid, pod.annotations or {}))
         netns = f"{proc}/{pid}/ns/net"
-        try:
-            found = os.stat(netns).st_ino  # noqa: PTH116 - text
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return None if found == nodes_own else Place(netns)
+        found = None if pid is None else _inode(netns)
+        return None if found in {None, nodes_own} else Place(netns)
 
     return Known(tuple(_running(listed)), locate)
 

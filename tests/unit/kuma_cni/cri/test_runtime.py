@@ -14,10 +14,10 @@ NETNS = "/var/run/netns/cni-1"
 SPEC = {"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": NETNS}]}}
 
 
-def status(info: object, *, mode: int = 0) -> Message:
+def status(info: object, *, mode: int = 0, state: int = 0) -> Message:
     """Return the answer to PodSandboxStatus with that information."""
     options = encode([(2, encode([(1, mode)]))])
-    pod = encode([(1, "id"), (6, encode([(1, options)]))])
+    pod = encode([(1, "id"), (3, state), (6, encode([(1, options)]))])
     text = info if isinstance(info, str) else json.dumps(info)
     return Message(encode([(1, pod), *encode_map(2, {"info": text})]))
 
@@ -59,6 +59,10 @@ def test_a_sandboxs_network_is_found_where_each_runtime_tells_it(
 
 def test_the_nodes_network_is_told_by_its_mode_alone() -> None:
     assert _network(status({"pid": 7, "runtimeSpec": SPEC}, mode=NODE)) == Network(of_node=True)
+
+
+def test_a_sandbox_that_is_at_its_end_has_no_network_any_longer() -> None:
+    assert _network(status({"pid": 7, "runtimeSpec": SPEC}, state=1)) == Network()
 
 
 @pytest.mark.parametrize(
