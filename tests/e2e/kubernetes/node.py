@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from lab.processes import eventually
 from lab.programs import BIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lab.host import Ended
 
@@ -105,7 +106,7 @@ class Node(Machine):
     def __init__(self) -> None:
         """Make the machine, with nothing running yet."""
         super().__init__(NAME)
-        self._programs = programs.folder()
+        self._programs = programs.kubernetes()
 
     # --- starting ---------------------------------------------------------------------------
 
@@ -217,10 +218,60 @@ class Node(Machine):
     def load_workload(self) -> None:
         """Make and import the image of everything that is not ours."""
         archive = Path(f"/run/lab-{os.getpid()}.tar")
-        source = self._programs / "workload"
-        self.call(write_image, archive, WORKLOAD, {"/workload": source}, ("/workload", "pause"))
+        files = {"/workload": programs.workload()}
+        self.call(write_image, archive, WORKLOAD, files, ("/workload", "pause"))
         self.load(archive)
         self.run(("rm", str(archive)))
+
+    def addresses(self, pod: str) -> list[str]:
+        """Return a pod's addresses, once it has them: IPv4, IPv6 in brackets."""
+        found: list[dict[str, str]] = []
+
+        def known() -> bool:
+            found[:] = self.get("pod", pod)["status"].get("podIPs", [])
+            return len(found) == len(PODS)
+
+        self._await(known, f"the pod {pod}", 20)
+        texts = (one["ip"] for one in found)
+        return [f"[{text}]" if ":" in text else text for text in texts]
+
+    def await_ready(self, pod: str, namespace: str = "default") -> None:
+        """Wait until a pod is ready."""
+        words = ("wait", f"pod/{pod}", "--for=condition=Ready", f"--namespace={namespace}")
+        self.kubectl(*words, "--timeout=45s")
+
+    def phases(self, pods: Iterable[str]) -> set[str]:
+        """Return the phases that the pods are in."""
+        found = {one["metadata"]["name"]: one["status"] for one in self.get("pods")["items"]}
+        return {found[pod]["phase"] if pod in found else "Missing" for pod in pods}
+
+    def gateway(self, address: str) -> str:
+        """Return the node's own address in the network of a pod's address."""
+        networks = (ip_network(text) for text in PODS)
+        return next(str(one[1]) for one in networks if ip_address(address.strip("[]")) in one)
+
+    def kill_sandbox(self, pod: str) -> None:
+        """Kill the process that holds a pod's namespaces."""
+        labels = f'labels."io.kubernetes.pod.name"=={pod}'
+        kind = 'labels."io.cri-containerd.kind"==sandbox'
+        found = self.ctr("containers", "list", "--quiet", f"{labels},{kind}").split()
+        self.ctr("tasks", "kill", "--signal=SIGKILL", found[-1])
+
+    def probe(self, *targets: str) -> list[str]:
+        """Ask the targets from the node itself; return what was said of each."""
+        said = self.run((str(programs.workload()), "probe", *targets)).stdout
+        return [line.partition(" -> ")[2] for line in said.splitlines()]
+
+    def probe_from(self, pod: str, *targets: str) -> list[str]:
+        """Ask the targets from the running container ``app`` of a pod, as root."""
+        words = ("exec", pod, "--container=app", "--", "/workload", "probe", *targets)
+        said = self.kubectl(*words).stdout
+        return [line.partition(" -> ")[2] for line in said.splitlines()]
+
+    def answers(self, pod: str, container: str = "app") -> dict[str, str]:
+        """Return what a container's probes were told, by target, from its log."""
+        pairs = (line.partition(" -> ") for line in self.logs(pod, container))
+        return {target: answer for target, arrow, answer in pairs if arrow}
 
     def ctr(self, *words: str) -> str:
         """Run containerd's own client in the kubelet's namespace; return what it prints."""
@@ -242,10 +293,13 @@ class Node(Machine):
         return self.call(os.path.exists, "/run/containerd/containerd.sock")
 
     def _is_ready(self) -> bool:
-        found = self.get("nodes")["items"]
-        return any(
+        """Whether the node takes pods, and the account that pods have by default is there."""
+        found = self.get("nodes,serviceaccounts")["items"]
+        account = any(one["kind"] == "ServiceAccount" for one in found)
+        nodes = (one for one in found if one["kind"] == "Node")
+        return account and any(
             condition["type"] == "Ready" and condition["status"] == "True"
-            for node in found
+            for node in nodes
             for condition in node["status"]["conditions"]
         )
 

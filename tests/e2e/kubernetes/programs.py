@@ -1,8 +1,8 @@
 """The programs of a Kubernetes node, built from the Go module beside this file.
 
 Debian has etcd, containerd and runc, and no Kubernetes.  So its five programs are built from
-their published modules; ``go.sum`` names every byte.  They are kept outside the tree, under a
-name that digests the module, so a tree that is cleaned or cloned again builds nothing.
+their published modules; ``go.sum`` names every byte.  They are kept outside the tree, under
+names that digest their sources, so a tree that is cleaned or cloned again builds nothing.
 
 From empty Go caches that takes some ten minutes on two cores, afterwards seconds.  No
 ``-trimpath`` and no flags beyond the linker's: they would have everything compiled once more
@@ -24,6 +24,13 @@ import tempfile
 from pathlib import Path
 
 MODULE = Path(__file__).parent
+KUBERNETES = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kubectl",
+)
 STRIPPED = ("-ldflags", "-s -w")
 
 
@@ -31,45 +38,58 @@ class NoGo(Exception):
     """There is no Go that builds the module; the text says which is needed."""
 
 
-def folder() -> Path:
-    """Return where the programs are, or are to be: a folder of the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    digest = hashlib.sha256()
-    for source in (MODULE / "go.mod", MODULE / "go.sum", *sorted(MODULE.glob("cmd/*/*.go"))):
-        digest.update(source.relative_to(MODULE).as_posix().encode() + b"\0" + source.read_bytes())
-    version = _found(r"k8s\.io/kubernetes v(\S+)$")
-    return cache / "kuma-net" / f"kubernetes-{version}-{digest.hexdigest()[:16]}"
+def kubernetes() -> Path:
+    """Return where the programs of Kubernetes are, or are to be: a folder of the user's cache."""
+    sources = (MODULE / "go.mod", MODULE / "go.sum", *(MODULE / "cmd" / one for one in KUBERNETES))
+    return _kept(f"kubernetes-{_found(r'k8s.io/kubernetes v(.+)')}", sources)
+
+
+def workload() -> Path:
+    """Return the program of the tests' pods, or where it is to be."""
+    return _kept("workload", (MODULE / "go.mod", MODULE / "cmd/workload")) / "workload"
 
 
 def missing() -> str:
     """Return why the programs are not there, empty if they are."""
-    return "" if folder().is_dir() else (_unfit() or f"not built yet: run {Path(__file__).name}")
+    if kubernetes().is_dir() and workload().exists():
+        return ""
+    return _unfit() or f"not built yet: run {Path(__file__).name}"
 
 
-def build() -> Path:
-    """Build what is not built yet and return the folder; raises NoGo, CalledProcessError."""
-    target = folder()
-    if target.is_dir():
-        return target
-    if unfit := _unfit():
+def build() -> None:
+    """Build what is not built yet; raises NoGo, CalledProcessError."""
+    if missing() and (unfit := _unfit()):
         raise NoGo(unfit)
+    _build(kubernetes(), KUBERNETES)
+    # Runs in images that have nothing else: no C library either.
+    _build(workload().parent, ("workload",), CGO_ENABLED="0")
+
+
+def _kept(name: str, sources: tuple[Path, ...]) -> Path:
+    """Return a folder of the user's cache, named by a digest of the sources."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    digest = hashlib.sha256()
+    for source in sources:
+        for file in sorted(source.iterdir()) if source.is_dir() else (source,):
+            digest.update(f"{file.relative_to(MODULE)}\0".encode() + file.read_bytes())
+    return cache / "kuma-net" / f"{name}-{digest.hexdigest()[:16]}"
+
+
+def _build(target: Path, commands: tuple[str, ...], **environ: str) -> None:
+    """Build programs into a folder, which is there whole or not at all."""
+    if target.is_dir():
+        return
+    print(f"building {', '.join(commands)} into {target}", flush=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         made = Path(scratch, "programs")
-        commands = sorted(path.name for path in MODULE.glob("cmd/*") if path.name != "workload")
-        _go(made, *commands)
-        # Runs in images that have nothing else: no C library either.
-        _go(made, "workload", CGO_ENABLED="0")
-        made.chmod(0o755)
+        settings = os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"} | environ
+        packages = [f"./cmd/{one}" for one in commands]
+        words = ["go", "build", *STRIPPED, "-o", f"{made}/", *packages]
+        subprocess.run(words, cwd=MODULE, env=settings, check=True)
+        # Somebody else may have been as quick.
         if not target.is_dir():
             made.rename(target)
-    return target
-
-
-def _go(target: Path, *commands: str, **environ: str) -> None:
-    words = ["go", "build", *STRIPPED, "-o", f"{target}/", *(f"./cmd/{one}" for one in commands)]
-    settings = os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"} | environ
-    subprocess.run(words, cwd=MODULE, env=settings, check=True)
 
 
 def _unfit() -> str:
@@ -99,10 +119,9 @@ def _found(pattern: str) -> str:
 
 def main() -> int:
     """Build, saying so; return the exit status."""
-    if missing() and not _unfit():
-        print(f"building Kubernetes into {folder()}: some ten minutes once, with empty Go caches")
     try:
-        print(f"Kubernetes is in {build()}")
+        build()
+        print(f"Kubernetes is in {kubernetes()}")
     except NoGo as reason:
         print(f"not run: {reason}")
     except subprocess.CalledProcessError as failed:

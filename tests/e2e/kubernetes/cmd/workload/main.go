@@ -76,6 +76,13 @@ func untilTold() {
 
 // --- servers -------------------------------------------------------------------------------------
 
+// Redirected packets arrive at loopback, and the answer must come from there for conntrack to know
+// it: a socket of any address would answer from the pod's.
+var (
+	anywhere = [...]string{"", ""}
+	loopback = [...]string{"127.0.0.1", "::1"}
+)
+
 // Each family has a socket of its own: SO_ORIGINAL_DST of an IPv4 connection cannot be asked of an
 // IPv6 socket.
 func listen(port string, answer func(net.Conn) string) {
@@ -99,9 +106,9 @@ func accept(listener net.Listener, answer func(net.Conn) string) {
 	}
 }
 
-func listenPacket(port string, answer func(net.Addr) string) {
-	for _, family := range []string{"4", "6"} {
-		socket, err := net.ListenPacket("udp"+family, ":"+port)
+func listenPacket(addresses [2]string, port string, answer func(net.Addr) string) {
+	for at, family := range []string{"4", "6"} {
+		socket, err := net.ListenPacket("udp"+family, net.JoinHostPort(addresses[at], port))
 		if err != nil {
 			fail(err.Error())
 		}
@@ -127,7 +134,7 @@ func serve(words []string) {
 	name := words[0]
 	for _, port := range words[1:] {
 		listen(port, func(c net.Conn) string { return name + " from " + host(c.RemoteAddr()) })
-		listenPacket(port, func(from net.Addr) string { return name + " from " + host(from) })
+		listenPacket(anywhere, port, func(from net.Addr) string { return name + " from " + host(from) })
 	}
 	fmt.Println("serving")
 }
@@ -139,7 +146,7 @@ func sidecar() {
 	listen("15001", side("outbound"))
 	listen("15006", side("inbound"))
 	listen("15053", func(net.Conn) string { return "sidecar dns" })
-	listenPacket("15053", func(net.Addr) string { return "sidecar dns" })
+	listenPacket(loopback, "15053", func(net.Addr) string { return "sidecar dns" })
 	http.HandleFunc("/ready", func(http.ResponseWriter, *http.Request) {})
 	fmt.Println("serving")
 	fail(http.ListenAndServe(":9902", nil).Error())

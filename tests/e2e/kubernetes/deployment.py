@@ -1,0 +1,60 @@
+"""What an operator does with our manifests, and what is on the node then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.images import INIT, cni_image, init_image
+from lab.processes import eventually
+
+if TYPE_CHECKING:
+    from e2e.kubernetes.node import Node
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+BASE = DEPLOY / "base"
+OVERLAYS = sorted(path.parent for path in DEPLOY.glob("overlays/*/kustomization.yaml"))
+NAMESPACE = "--namespace=kube-system"
+DAEMON_SET = "daemonset/kuma-cni-node"
+INIT_IMAGE = INIT
+"""The image of the init container, which is the validation's with CNI."""
+PLUGIN = "kuma-cni"
+
+
+def load_images(node: Node) -> None:
+    """Import our two images."""
+    node.load(init_image())
+    node.load(cni_image())
+
+
+def deploy(node: Node) -> None:
+    """Deploy the base and wait until the plugin is in place; nothing happens if it is."""
+    node.kubectl("apply", f"--kustomize={BASE}")
+    await_rollout(node)
+
+
+def await_rollout(node: Node) -> None:
+    """Wait until the DaemonSet is as it is meant to be."""
+    node.kubectl("rollout", "status", DAEMON_SET, NAMESPACE, "--timeout=45s")
+
+
+def remove(node: Node) -> None:
+    """Remove everything in the documented way (docs/kubernetes.md)."""
+    if not is_deployed(node):
+        return
+    node.kubectl("set", "env", DAEMON_SET, NAMESPACE, "KUMA_CNI_REMOVE_ON_EXIT=true")
+    await_rollout(node)
+    node.kubectl("delete", f"--kustomize={BASE}", "--timeout=45s")
+    if not eventually(lambda: not installers(node), 40.0):
+        raise AssertionError("the installer's pods do not end")
+
+
+def is_deployed(node: Node) -> bool:
+    """Whether the DaemonSet is there."""
+    return node.kubectl("get", DAEMON_SET, NAMESPACE, check=False).status == 0
+
+
+def installers(node: Node) -> list[str]:
+    """Return the names of the installer's pods."""
+    pods = node.get("pods", NAMESPACE, "--selector=app=kuma-cni")["items"]
+    return [pod["metadata"]["name"] for pod in pods]
