@@ -132,7 +132,7 @@ def _opened(path: str) -> int:
     try:
         descriptor = posix.open(path, flags, 0o600)
     except FileNotFoundError:
-        posix.mkdir(path.rpartition("/")[0], 0o755)
+        _make_folder(path.rpartition("/")[0])
         descriptor = posix.open(path, flags, 0o600)
     found = posix.fstat(descriptor)
     regular = found.st_mode & S_IFMT == S_IFREG
@@ -140,6 +140,16 @@ def _opened(path: str) -> int:
         posix.close(descriptor)
         raise OSError("the log is no file of ours")
     return descriptor
+
+
+def _make_folder(folder: str) -> None:
+    """Make a folder, or find that another process has just done so; raises OSError."""
+    import posix
+
+    try:
+        posix.mkdir(folder, 0o755)
+    except FileExistsError:
+        return
 
 
 def _rotated(path: str, descriptor: int) -> bool:
