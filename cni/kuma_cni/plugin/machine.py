@@ -64,5 +64,21 @@ class PodMachine(Machine):
         return None
 
 
+class MachineWithIpv6(PodMachine):
+    """The same before somebody switched IPv6 off, which also took ``::6`` away.
+
+    Another plugin behind us in the chain may do so (``tuning`` sets sysctls).  Rules for IPv6
+    harm nobody then.
+    """
+
+    def facts(self, config: Config, *, own_table: bool) -> HostFacts:
+        """Return the facts of then."""
+        return super().facts(config, own_table=own_table).replace(ipv6=True, ipv6_reason="")
+
+    def has_address(self) -> bool:
+        """Miss nothing that nobody needs."""
+        return True
+
+
 def _loopback(found: tuple[Link, ...]) -> str:
     return next((link.name for link in found if link.loopback), "lo")

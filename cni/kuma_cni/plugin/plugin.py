@@ -215,15 +215,23 @@ def install(wanted: Capture, request: Request) -> InstallReport:
 
 
 def differences(wanted: Capture, request: Request) -> tuple[str, ...]:
-    """Return what ``install`` would change, a line each; raises CniError and KumaNetError."""
-    from kuma_cni.plugin.machine import PodMachine
+    """Return what ``install`` would change, a line each; raises CniError and KumaNetError.
+
+    Rules for IPv6 may have been made before somebody switched IPv6 off: they are as good as none.
+    """
+    from kuma_cni.plugin.machine import MachineWithIpv6, PodMachine
     from kuma_cni.plugin.namespace import PodNamespace
     from kuma_net.actions.status import status
     from kuma_net.actions.wish import Request as Manner
+    from kuma_net.host.links import links, why_no_ipv6
 
+    config, servers, manner = wanted.config, wanted.servers, Manner(elsewhere=True)
     with PodNamespace(request.netns, may_be_own=request.may_be_own) as namespace:
-        world = PodMachine(namespace.has_user, wanted.servers)
-        return status(wanted.config, world, Manner(elsewhere=True)).drift
+        drift = status(config, PodMachine(namespace.has_user, servers), manner).drift
+        if drift and config.ip_family_mode != "ipv4" and why_no_ipv6(links()):
+            earlier = MachineWithIpv6(namespace.has_user, servers)
+            drift = min(drift, status(config, earlier, manner).drift, key=len)
+        return drift
 
 
 def remove(request: Request) -> tuple[str, ...]:
