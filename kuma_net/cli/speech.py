@@ -6,7 +6,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
     from kuma_net.errors import KumaNetError
 
@@ -47,13 +47,16 @@ def is_program(*names: str) -> bool:
 def leave(code: int) -> NoReturn:
     """End the process without taking the interpreter down, once everything is written.
 
-    Output that cannot be written (the reader has gone, the disk is full) is a failure.
+    Output that cannot be written (the reader has gone, the disk is full) is a failure; a stream
+    that was closed when we started (None) has had none.
     """
     from posix import _exit
 
-    for stream in (sys.stdout, sys.stderr):
+    streams: tuple[TextIO | None, ...] = (sys.stdout, sys.stderr)
+    for stream in streams:
         try:
-            stream.flush()
+            if stream is not None:  # it is None where the caller closed the descriptor
+                stream.flush()
         except (OSError, ValueError):
             code = code or FAILED
     _exit(code)
