@@ -137,17 +137,20 @@ def _unknown(value: object) -> NoReturn:
     raise TypeError(f"{type(value).__name__} is nothing that JSON knows")
 
 
+_NESTING = (dict, list)
+
+
 def _depth(value: Plain) -> int:
     """Return how deep a value is nested, without recursing."""
     depth = 0
     level = [value]
     while level:
         depth += 1
-        inner = [
+        level = [
             item
             for one in level
-            if isinstance(one, dict | list)
-            for item in (one.values() if isinstance(one, dict) else one)
+            if one.__class__ in _NESTING
+            for item in (one.values() if one.__class__ is dict else one)
+            if item.__class__ in _NESTING
         ]
-        level = [item for item in inner if isinstance(item, dict | list)]
     return depth

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from lab.system import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PATIENCE = 30.0
 """Seconds after which a call of a plugin is given up."""
@@ -73,9 +74,15 @@ class Caller(Host):
         """Make it, without any pod."""
         super().__init__("caller", _prepare)
 
-    def ask(self, program: str, environ: Mapping[str, str], stdin: bytes | None = b"") -> Answered:
+    def ask(
+        self, program: str | Sequence[str], environ: Mapping[str, str], stdin: bytes | None = b""
+    ) -> Answered:
         """Run a plugin with exactly this environment; None: its input is never closed."""
         return self.call(ask_here, program, dict(environ), stdin)
+
+    def ask_at_once(self, calls: Sequence[tuple[str, dict[str, str], bytes]]) -> list[Answered]:
+        """Run plugins at the same time; return how they ended, in the order of the calls."""
+        return self.call(_ask_at_once, list(calls))
 
     def new_pod(self) -> str:
         """Make a network namespace and return the path to give as CNI_NETNS."""
@@ -103,11 +110,13 @@ def environ_of(verb: str, netns: str = "", **changes: str) -> dict[str, str]:
     return {name: value for name, value in whole.items() if value != "-"}
 
 
-def ask_here(program: str, environ: dict[str, str], stdin: bytes | None) -> Answered:
-    """Run a plugin in this process's namespaces."""
+def ask_here(
+    program: str | Sequence[str], environ: dict[str, str], stdin: bytes | None
+) -> Answered:
+    """Run a plugin in this process's namespaces; ``program`` may be a whole command."""
     began = time.monotonic()
     with subprocess.Popen(
-        [program],
+        [program] if isinstance(program, str) else program,
         env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -121,6 +130,11 @@ def ask_here(program: str, environ: dict[str, str], stdin: bytes | None) -> Answ
             process.kill()
     took = time.monotonic() - began
     return Answered(process.returncode, out, err.decode(errors="replace"), took)
+
+
+def _ask_at_once(calls: list[tuple[str, dict[str, str], bytes]]) -> list[Answered]:
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(lambda call: ask_here(*call), calls))
 
 
 def _prepare() -> None:

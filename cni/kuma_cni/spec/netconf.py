@@ -22,8 +22,9 @@ DEFAULT_VERSION = "0.1.0"
 LOG_FILE = "/var/log/kuma-net/cni.log"
 LOG_SOCKET = "/run/kuma-net/cni.sock"
 STATE_DIR = "/var/lib/cni/kuma-net"
-LONGEST = 4 << 20
-"""Bytes: a pod's annotations are 256 KiB at most (Kubernetes), its result a few thousand."""
+LONGEST = 2 << 20
+"""Bytes: a pod's annotations are 256 KiB at most (Kubernetes), six times that if every sign is
+escaped; its result is a few thousand."""
 ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 VALID_ATTACHMENTS = ("cni.dev/valid-attachments", "cni.dev/attachments")
 

@@ -131,7 +131,7 @@ def test_a_null_list_of_attachments_is_an_empty_one_and_an_absent_one_is_none() 
         (b'{"name": "\xff"}', "byte 10 is no UTF-8"),
         (b'\xef\xbb\xbf{"name": "net"}', "a value is missing"),
         (b"[" * 100_000, "nested too deeply"),
-        (b'{"name": "net"}' + b" " * LONGEST, "longer than 4194304 bytes"),
+        (b'{"name": "net"}' + b" " * LONGEST, "longer than 2097152 bytes"),
         (b'{"cniVersion": 1, "name": "net"}', ""),
     ],
 )
