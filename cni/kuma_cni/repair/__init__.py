@@ -7,5 +7,6 @@
 ``processes``  a pod's processes by their control groups
 ``marks``      whether a pod's rules are the plugin's business; pure
 ``findings``   what a round says of a pod, as lines; pure
+``proof``      that nothing has changed since a pod was looked at
 ``counts``     what is counted, as metrics
 """

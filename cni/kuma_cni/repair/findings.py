@@ -8,7 +8,9 @@ from kuma_net.documents.json_text import parse_json, write_json
 from kuma_net.record import Record
 
 RIGHT: Final = "right"
-"""The rules are there."""
+"""The rules are there; ``details`` is the proof of it."""
+UNCHANGED: Final = "unchanged"
+"""The proof of an earlier round still holds."""
 INSTALLED: Final = "installed"
 """There were none; now there are."""
 MENDED: Final = "mended"

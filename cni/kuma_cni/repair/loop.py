@@ -32,11 +32,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from kuma_cni.repair import rounds
 from kuma_cni.repair.child import Child
-from kuma_cni.repair.findings import FAILED, INSTALLED, MENDED, WAITING, read_finding
+from kuma_cni.repair.findings import (
+    FAILED,
+    INSTALLED,
+    MENDED,
+    RIGHT,
+    WAITING,
+    read_finding,
+)
+from kuma_cni.repair.proof import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from kuma_cni.repair.child import Say
     from kuma_cni.repair.counts import Counts
     from kuma_cni.repair.findings import Finding
@@ -45,6 +51,21 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT: Final = 600.0
 """Seconds between two tries to mend the same pod."""
+THOROUGH: Final = 300.0
+"""Seconds for which a proof is believed (``proof``)."""
+ROUNDS_NEED: Final = (
+    "h2.connection",
+    "kuma_cni.plugin.machine",
+    "kuma_cni.pod.allowed",
+    "kuma_net.actions.install",
+    "kuma_net.actions.status",
+    "kuma_net.backends.nft_installed",
+    "kuma_net.host.links",
+    "kuma_net.host.probe",
+    "kuma_net.tproxy.annotations",
+    "kuma_net.tproxy.sources",
+)
+"""Modules that are imported where they are used."""
 
 
 class Log(Protocol):
@@ -82,10 +103,12 @@ class Repair:
         self._again = False
         self._blind = False
         self._troubles: dict[str, _Trouble] = {}
+        self._proofs: dict[str, tuple[str, float]] = {}
         self._seen: list[Finding] = []
 
     def start(self) -> None:
         """Begin."""
+        _load_all()
         self._next_at(self._loop.now())
 
     def look_now(self) -> None:
@@ -111,11 +134,14 @@ class Repair:
     def _begin(self) -> None:
         self._seen = []
         now = self._loop.now()
-        waiting = frozenset([key for key, one in self._troubles.items() if one.due > now])
+        memory = Memory(
+            frozenset([key for key, one in self._troubles.items() if one.due > now]),
+            {key: proof for key, (proof, until) in self._proofs.items() if until > now},
+        )
         try:
             self._child = Child(
                 self._loop,
-                partial(_work, self._settings, waiting),
+                partial(_work, self._settings, memory),
                 self._hear,
                 self._ended,
             )
@@ -129,6 +155,8 @@ class Repair:
         finding = read_finding(line)
         self._seen.append(finding)
         told = {"pod": finding.pod, "sandbox": finding.sandbox[:12]}
+        if finding.outcome == RIGHT:
+            self._proofs[finding.sandbox] = finding.details, self._loop.now() + THOROUGH
         if finding.outcome == FAILED:
             self._counts.failures += 1
             self._put_off(finding.sandbox)
@@ -169,13 +197,22 @@ class Repair:
         """Count what a whole round has seen, and forget the pods that are gone."""
         keys = {finding.sandbox for finding in self._seen}
         self._troubles = {key: one for key, one in self._troubles.items() if key in keys}
+        self._proofs = {key: one for key, one in self._proofs.items() if key in keys}
         self._counts.pods = len(self._seen)
         lacking = [one for one in self._seen if one.outcome in {FAILED, WAITING}]
         self._counts.lacking = len(lacking)
         self._counts.last_round = time.time()
 
 
-def _work(settings: RepairSettings, waiting: Container[str], say: Say) -> None:
+def _load_all() -> None:
+    """Load what a round needs: its process is forked anew each time and would load it again."""
+    from importlib import import_module
+
+    for name in ROUNDS_NEED:
+        import_module(name)
+
+
+def _work(settings: RepairSettings, memory: Memory, say: Say) -> None:
     """Make a round, in the child."""
-    for finding in rounds.make_round(settings, waiting):
+    for finding in rounds.make_round(settings, memory):
         say(finding.line())

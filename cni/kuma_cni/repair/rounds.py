@@ -17,16 +17,18 @@ from kuma_cni.cri.grpc import DEADLINE_EXCEEDED, UNAVAILABLE, GrpcError
 from kuma_cni.kubernetes.fetch import fetch_pod
 from kuma_cni.plugin.plugin import differences, install
 from kuma_cni.pod.decide import Capture, LookUp, concerned, decide, decide_fetched
-from kuma_cni.repair.findings import FAILED, INSTALLED, MENDED, RIGHT, WAITING, Finding
+from kuma_cni.repair.findings import FAILED, INSTALLED, MENDED, RIGHT, UNCHANGED, WAITING, Finding
 from kuma_cni.repair.marks import left_to_plugin
+from kuma_cni.repair.proof import proof_of, still_holds
 from kuma_cni.repair.sources import known_pods
 from kuma_cni.spec.problem import CniError
 from kuma_cni.spec.request import Request
 from kuma_net.errors import KumaNetError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Iterator
 
+    from kuma_cni.repair.proof import Memory
     from kuma_cni.repair.settings import RepairSettings
     from kuma_cni.repair.sources import Known, Place, Pod
     from kuma_cni.spec.netconf import Netconf
@@ -38,18 +40,19 @@ NOTHING_THERE: Final = "missing: all "
 _LONGEST: Final = 2000
 
 
-def make_round(settings: RepairSettings, waiting: Container[str]) -> Iterator[Finding]:
-    """Yield what came of each mesh pod; pods whose key is ``waiting`` are not touched.
-
-    Raises Unknown when nobody tells which pods there are.
-    """
+def make_round(settings: RepairSettings, memory: Memory) -> Iterator[Finding]:
+    """Yield what came of each mesh pod; raises Unknown when nobody tells which there are."""
     known = known_pods(settings)
     for pod in known.pods:
         netconf = settings.netconf.replace(annotations=pod.annotations)
         if not _may_be_ours(pod, netconf):
             continue
-        if pod.key in waiting:
-            outcome: tuple[str, str] | None = (WAITING, "")
+        proof = memory.proofs.get(pod.key)
+        outcome: tuple[str, str] | None
+        if pod.key in memory.waiting:
+            outcome = WAITING, ""
+        elif proof is not None and still_holds(proof):
+            outcome = UNCHANGED, ""
         else:
             outcome = _looked_after(pod, known, netconf)
         if outcome is not None:
@@ -89,9 +92,10 @@ def _mended(pod: Pod, place: Place, netconf: Netconf) -> tuple[str, str] | None:
     if wanted is None:
         return None
     request = Request("ADD", pod.key, place.netns, INTERFACE, netconf=netconf)
+    proof = proof_of(place.netns)  # before looking: whatever changes from now on is noticed
     drift = differences(wanted, request)
     if not drift:
-        return RIGHT, ""
+        return RIGHT, proof
     install(wanted, request)
     details = "; ".join(drift)[:_LONGEST]
     return (INSTALLED if drift[0].startswith(NOTHING_THERE) else MENDED), details
