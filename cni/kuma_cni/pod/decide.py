@@ -131,7 +131,7 @@ def capture(netconf: Netconf) -> Capture:
 def _user_violations(config: Config) -> list[Violation]:
     """Refuse a user's name: accounts are the pod's, and its files do not exist yet."""
     path, user = "kumaDPUser", config.kuma_dp_user
-    if not user or user.isdigit():
+    if not user or (user.isascii() and user.isdigit()):
         return []
     wrong = "names of accounts mean nothing outside of the pod"
     return [Violation(path, user, config.source_of(path), wrong, "write the numeric user id")]
