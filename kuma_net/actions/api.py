@@ -6,8 +6,9 @@ Thin: reading files and handing in the real machine, which the actions take as a
 from __future__ import annotations
 
 from kuma_net.actions.wish import Request
-from kuma_net.actions.world import Machine, environment
+from kuma_net.actions.world import Machine
 from kuma_net.errors import Violation
+from kuma_net.host.environment import environment
 from kuma_net.tproxy.config import Config
 from kuma_net.tproxy.sources import Sources, load
 

@@ -7,8 +7,6 @@ where it is needed: an init container starts with this file.
 
 from __future__ import annotations
 
-import sys
-
 from kuma_net.errors import HostError, NoBackend
 from kuma_net.tproxy.config import Dns
 from kuma_net.values import BOTH_FAMILIES
@@ -79,19 +77,6 @@ if TYPE_CHECKING:
 
         def ask_watcher(self, word: Word) -> Pending | None:
             """Say a word to that process; None when there is none."""
-
-
-def environment() -> Mapping[str, str]:
-    """Return the environment without loading ``os``, which a bare interpreter has not done."""
-    loaded = sys.modules.get("os")
-    if loaded is not None:
-        return loaded.environ  # type: ignore[no-any-return]  # os.environ
-    from posix import environ
-
-    return {
-        name.decode("utf-8", "surrogateescape"): text.decode("utf-8", "surrogateescape")
-        for name, text in environ.items()
-    }
 
 
 class Machine:

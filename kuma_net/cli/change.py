@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 
-from kuma_net.actions.world import Machine, environment
+from kuma_net.actions.world import Machine
 from kuma_net.cli.command_flags import WITHOUT_CONFIGURATION, Place, place_of, request_of
 from kuma_net.cli.inputs import gather, refuse
 from kuma_net.cli.speech import say
 from kuma_net.errors import Violation
+from kuma_net.host.environment import environment
 from kuma_net.tproxy.flags import COMMAND_LINE
 from kuma_net.tproxy.sources import Sources, load
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from kuma_net.actions.world import environment
 from kuma_net.cli.inputs import gather, refuse
 from kuma_net.cli.json_text import json_text
 from kuma_net.cli.speech import say
+from kuma_net.host.environment import environment
 from kuma_net.tproxy.options import BY_PATH
 from kuma_net.tproxy.sources import load
 

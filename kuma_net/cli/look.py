@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from kuma_net.actions.world import environment
 from kuma_net.cli.change import inside
 from kuma_net.cli.command_flags import INSTALLED, place_of, request_of
 from kuma_net.cli.inputs import gather, is_asked
 from kuma_net.cli.speech import say
 from kuma_net.cli.words import plan_result, plan_talk, status_result
+from kuma_net.host.environment import environment
 from kuma_net.record import Record
 from kuma_net.tproxy.config import Config
 from kuma_net.tproxy.sources import load

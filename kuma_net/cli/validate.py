@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from kuma_net.actions.world import environment
 from kuma_net.cli.command_flags import JSON, TRANSPARENT_PROXY_CONFIG, VALIDATION_SERVER_PORT
 from kuma_net.cli.inputs import gather
 from kuma_net.cli.speech import say
 from kuma_net.errors import Violation
+from kuma_net.host.environment import environment
 from kuma_net.tproxy.flags import COMMAND_LINE
 from kuma_net.tproxy.sources import load
 from kuma_net.values import HIGHEST_PORT, Malformed, parse_number

@@ -9,7 +9,7 @@ install: the question that usually decides comes first, and what it decides is n
 from __future__ import annotations
 
 from kuma_net.errors import NetlinkError, PermissionDenied
-from kuma_net.host import accounts, capabilities, loopback, resolv, session
+from kuma_net.host import loopback
 from kuma_net.host.netlink_socket import NetlinkSocket
 from kuma_net.netlink.message import Request
 from kuma_net.record import Record
@@ -54,6 +54,8 @@ def kernel_facts(proc_net: str = PROC_NET, modules: str = MODULES) -> KernelFact
     except PermissionDenied:
         return KernelFacts(net_admin=False, nf_tables=False, ip_tables=False)
     except NetlinkError as refused:
+        from kuma_net.host import capabilities
+
         return KernelFacts(
             net_admin=capabilities.has_net_admin(),
             nf_tables=False,
@@ -89,6 +91,8 @@ def probe(config: Config, *, own_table: bool, environ: Mapping[str, str]) -> Hos
     ``own_table``: the backend keeps a table of its own (nftables, memory).  Nothing is raised
     for what the machine lacks: the facts say it, and the plan judges.
     """
+    from kuma_net.host import accounts, capabilities, resolv, session
+
     user = config.kuma_dp_user
     account = (
         accounts.verbatim(user) if config.cni_mode else accounts.find(user, lenient=config.dry_run)

@@ -18,7 +18,6 @@ from __future__ import annotations
 from kuma_net.errors import ConfigError, Violation
 from kuma_net.record import Record
 from kuma_net.tproxy.config import Config, Dns, Inbound, Log, Origin, Outbound, Redirect, Retry
-from kuma_net.tproxy.flags import COMMAND_LINE
 from kuma_net.tproxy.grammar import FALSE_WORDS, KINDS
 from kuma_net.tproxy.option import ENV_PREFIX, Given
 from kuma_net.tproxy.options import BY_FLAG, BY_PATH, OPTIONS
@@ -251,6 +250,8 @@ class _Merge:
         """Refuse the two DNS flags together: they answer the same question differently."""
         one, every = DNS_FLAGS
         if one in flags and flags.get(every, "false").lower() not in FALSE_WORDS:
+            from kuma_net.tproxy.flags import COMMAND_LINE
+
             right = f"leave out {one}, which {every} implies, or {every}"
             wrong = f"only one of {one} and {every} can be given"
             self.wrong("redirect.dns", "", COMMAND_LINE, wrong, right)

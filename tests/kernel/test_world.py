@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kuma_net.actions.install import install
-from kuma_net.actions.world import Machine, environment
+from kuma_net.actions.world import Machine
 from kuma_net.errors import NoBackend
 from kuma_net.tproxy.config import Config
 from lab.installing import BACKENDS, ENVIRON
@@ -83,7 +83,3 @@ def test_a_backup_is_put_back_once(host: Host) -> None:
 def test_the_memory_backend_is_no_kernel() -> None:
     with pytest.raises(NoBackend):
         Machine(ENVIRON).backend("memory", Config())
-
-
-def test_the_environment_is_that_of_the_process() -> None:
-    assert environment()["PATH"]

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kuma_cni.plugin.records import Records
     from kuma_cni.pod.decide import FetchedPod, LookUp
     from kuma_cni.spec.dispatch import Answer
     from kuma_cni.spec.netconf import Netconf
@@ -68,11 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _plugin() -> int:
     """Be a plugin: environment and standard input to an answer."""
-    import os
-
     from kuma_cni.cli.output import put
+    from kuma_net.host.environment import environment
 
-    answer = _answered(os.environ)
+    answer = _answered(environment())
     code = answer.code
     for descriptor, text in ((1, answer.output), (2, answer.errors)):
         if text and not put(descriptor, text):
@@ -84,7 +84,6 @@ def _answered(environ: Mapping[str, str]) -> Answer:
     """Read the standard input if it is needed, and do what is asked."""
     from kuma_cni.plugin.log import PluginLog
     from kuma_cni.plugin.plugin import KumaCni
-    from kuma_cni.plugin.records import Records
     from kuma_cni.spec.dispatch import dispatch, failure
     from kuma_cni.spec.problem import CniError
     from kuma_cni.spec.versions import NEWEST
@@ -96,10 +95,17 @@ def _answered(environ: Mapping[str, str]) -> Answer:
         if command != "VERSION":
             return failure(error, NEWEST)
         stdin = b""
-    answer = dispatch(environ, stdin, KumaCni(_fetch_pod, PluginLog, Records))
+    answer = dispatch(environ, stdin, KumaCni(_fetch_pod, PluginLog, _records))
     if answer.code:
         _log_refusal(environ, stdin, answer)
     return answer
+
+
+def _records(folder: str) -> Records:
+    """Return the records in a folder; few requests need any."""
+    from kuma_cni.plugin.records import Records
+
+    return Records(folder)
 
 
 def _log_refusal(environ: Mapping[str, str], stdin: bytes, answer: Answer) -> None:
