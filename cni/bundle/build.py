@@ -67,7 +67,8 @@ def put_papers(folder: Folder, sources: list[Path]) -> None:
     for path, text in licence_texts(packages).items():
         folder.put(path, text)
     by_path = {name: owners[origin] for name, origin in folder.origins.items()}
-    folder.put("sbom.spdx.json", bill(packages, folder.files, by_path, folder.digest()))
+    listed = bill("kuma-cni-bundle", packages, folder.files, by_path, folder.digest())
+    folder.put("sbom.spdx.json", listed)
 
 
 def main() -> int:

@@ -110,8 +110,9 @@ def python_packages() -> list[Package]:
 def licence_texts(packages: Iterable[Package]) -> dict[str, bytes]:
     """Return the licences of all packages by their paths in the bundle, and those they name."""
     texts = {one.licence_file: one.text for one in packages}
-    pattern = re.compile(rf"{COMMON_LICENCES}/([A-Za-z0-9.-]*[A-Za-z0-9])")
-    named = {name for text in texts.values() for name in pattern.findall(text)}
+    pattern = re.compile(rf"{COMMON_LICENCES}/(\{{[^}}]*\}}|[A-Za-z0-9.-]*[A-Za-z0-9])")
+    found = [one for text in texts.values() for one in pattern.findall(text)]
+    named = {name for one in found for name in one.strip("{}").split(",")}  # {GPL-2,LGPL-2.1}
     common = {
         f"licences/common-licenses/{name}": (COMMON_LICENCES / name).read_text(encoding="utf-8")
         for name in sorted(named)

@@ -26,14 +26,22 @@ UNKNOWN = "NOASSERTION"
 
 
 def bill(
-    packages: Sequence[Package], files: Mapping[str, bytes], owners: Mapping[str, str], digest: str
+    title: str,
+    packages: Sequence[Package],
+    files: Mapping[str, bytes],
+    owners: Mapping[str, str],
+    digest: str,
 ) -> bytes:
-    """Return the document; the first of the packages is the bundle itself.
+    """Return the document for a thing called ``title``; the first of the packages is ours.
 
-    ``owners`` has the names of packages by paths of files; a file of none is the bundle's.
+    ``owners`` has the names of packages by paths of files; a file of none is ours.
     """
     whole = packages[0]
     paths = sorted(files)
+    inside = {
+        one.name: [files[path] for path in paths if owners.get(path, whole.name) == one.name]
+        for one in packages
+    }
     related = [_relation(DOCUMENT, "DESCRIBES", _package_id(whole.name))]
     related += [
         _relation(_package_id(whole.name), "CONTAINS", _package_id(one.name))
@@ -47,10 +55,10 @@ def bill(
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": DOCUMENT,
-        "name": f"kuma-cni-{whole.version}",
-        "documentNamespace": f"urn:kuma-net:bundle:{digest}",
+        "name": f"{title}-{whole.version}",
+        "documentNamespace": f"urn:kuma-net:{title}:{digest}",
         "creationInfo": {"created": CREATED, "creators": ["Tool: kuma-net cni/bundle"]},
-        "packages": [_package(one) for one in packages],
+        "packages": [_package(one) | _analysis(inside[one.name]) for one in packages],
         "files": [_file(path, files[path]) for path in paths],
         "relationships": related,
     }
@@ -67,7 +75,6 @@ def _package(one: Package) -> Json:
         "versionInfo": one.version,
         "supplier": "Organization: Debian" if one.kind == "deb" else UNKNOWN,
         "downloadLocation": UNKNOWN,
-        "filesAnalyzed": False,
         "licenseConcluded": UNKNOWN,
         "licenseDeclared": one.licence or UNKNOWN,
         "licenseComments": f"in full: {one.licence_file}",
@@ -79,6 +86,19 @@ def _package(one: Package) -> Json:
                 "referenceLocator": address,
             }
         ],
+    }
+
+
+def _analysis(files: Sequence[bytes]) -> Json:
+    """Return what SPDX asks of a package with files: a digest of their digests (clause 7.9)."""
+    if not files:
+        return {"filesAnalyzed": False}
+    sums = sorted(sha1(data, usedforsecurity=False).hexdigest() for data in files)
+    code = sha1("".join(sums).encode(), usedforsecurity=False).hexdigest()
+    return {
+        "filesAnalyzed": True,
+        "packageVerificationCode": {"packageVerificationCodeValue": code},
+        "licenseInfoFromFiles": [UNKNOWN],
     }
 
 

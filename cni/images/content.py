@@ -1,50 +1,62 @@
-"""An image's root folder in the making: files, links, folders, and whose each of them is."""
+"""An image's root folder in the making: files, links and folders, and where files are from."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from pathlib import Path
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from pathlib import Path
+sys.path.append(str(Path(__file__).resolve().parents[1] / "bundle"))
+from folder import EPOCH
 
-EPOCH = 315_532_800
-"""The first of January 1980: the time of all files, as in the bundle."""
 FILE, PROGRAM, FOLDER, FOR_ALL = 0o644, 0o755, 0o755, 0o1777
 """Modes."""
-WORTH_A_LINK = 1 << 16
+WORTH_A_LINK = 1 << 10
 """Bytes."""
 
 
 class File(NamedTuple):
-    """Bytes, a mode, and the name of the package they come from."""
+    """Bytes and a mode."""
 
     data: bytes
     mode: int
-    package: str
 
 
 class Root:
-    """The contents of a root folder by path, without the leading slash."""
+    """The contents of a root folder by path, without the leading slash.
+
+    ``origins`` are the files of this machine that some are copies of; ``taken`` says where files
+    of the bundle are, by their paths in it.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.files: dict[str, File] = {}
         self.links: dict[str, str] = {}
         self.folders: dict[str, int] = {}
+        self.origins: dict[str, Path] = {}
+        self.taken: dict[str, str] = {}
 
-    def put(self, path: str, data: bytes | str, package: str, mode: int = FILE) -> None:
-        """Add a file; twice the same path with other contents is a mistake of ours."""
-        raw = data.encode() if isinstance(data, str) else data
-        made = File(raw, mode, package)
-        assert self.files.setdefault(path, made) == made, path  # noqa: S101 - as said
-        assert not path.startswith("/"), path  # noqa: S101 - likewise
+    def put(self, path: str, data: bytes, mode: int = FILE) -> None:
+        """Add a file; raises ValueError if it is there."""
+        if path in self.files:
+            raise ValueError(f"{path} is there already")
+        self.files[path] = File(data, mode)
 
-    def copy(self, path: str, origin: Path, package: str) -> None:
-        """Add a file of this machine, executable as it is there."""
-        mode = PROGRAM if origin.stat().st_mode & 0o100 else FILE
-        self.put(path, origin.read_bytes(), package, mode)
+    def copy(self, path: str, origin: Path) -> None:
+        """Add a file of this machine, executable if it is so there."""
+        self.put(path, origin.read_bytes(), _mode_of(origin))
+        self.origins[path] = origin
+
+    def take(self, folder: Path, place: str) -> None:
+        """Add a whole folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                name = str(path.relative_to(folder))
+                self.put(f"{place}/{name}", path.read_bytes(), _mode_of(path))
+                self.taken[name] = f"{place}/{name}"
 
     def link(self, path: str, target: str) -> None:
         """Add a symbolic link."""
@@ -54,14 +66,14 @@ class Root:
         """Add a folder that is empty, or has a mode of its own."""
         self.folders[path] = mode
 
-    def share(self, keep: str) -> None:
-        """Make links of large files that lie below the folder ``keep`` as well, byte for byte."""
-        kept = {file.data: path for path, file in self.files.items() if path.startswith(keep)}
-        for path, file in list(self.files.items()):
-            other = kept.get(file.data, path)
-            if other != path and len(file.data) >= WORTH_A_LINK and not path.startswith(keep):
+    def share(self) -> None:
+        """Make links of files that the bundle has as well, byte for byte: the C library, texts."""
+        kept = {self.files[path].data: path for path in self.taken.values()}
+        for path in sorted(self.files.keys() - self.taken.values()):
+            data = self.files[path].data
+            if len(data) >= WORTH_A_LINK and data in kept:
                 del self.files[path]
-                self.link(path, os.path.relpath(other, path.rpartition("/")[0]))
+                self.link(path, os.path.relpath(kept[data], path.rpartition("/")[0]))
 
     def write(self, place: Path) -> None:
         """Write all of it to ``place``, which is replaced; times are fixed."""
@@ -78,6 +90,10 @@ class Root:
             if made.is_dir() and not made.is_symlink():
                 made.chmod(self.folders.get(str(made.relative_to(place)), FOLDER))
             os.utime(made, (EPOCH, EPOCH), follow_symlinks=False)
+
+
+def _mode_of(path: Path) -> int:
+    return PROGRAM if path.stat().st_mode & 0o100 else FILE
 
 
 def _with_parents(path: Path) -> Path:

@@ -13,22 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from content import FOR_ALL, Root
-from debian import package, package_of
-from spdx import document
+from papers import complete
 
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parents[1]
-sys.path += [str(PROJECT), str(PROJECT / "cni" / "bundle")]
-from architecture import VERSION, Architecture, this_architecture  # noqa: E402 - found by the line above
-from elf import read_elf  # noqa: E402 - likewise
-
-from kuma_net import __version__  # noqa: E402 - likewise
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.append(str(PROJECT / "cni" / "bundle"))
+from architecture import Architecture, this_architecture  # noqa: E402 - found by the line above
+from parts import libraries  # noqa: E402 - likewise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
-OURS = "kuma-net"
-"""The package that files of our own belong to."""
 LAUNCHER = "kuma-cni"
 FOR_INIT, FOR_CNI = "usr/lib/kuma-net", "opt/cni/bin"
 """Where the bundle lies in each image.  The installer copies from where Kuma's image has it."""
@@ -36,9 +30,9 @@ FOR_INIT, FOR_CNI = "usr/lib/kuma-net", "opt/cni/bin"
 TOOLS = ("xtables-nft-multi", "xtables-legacy-multi", "nft")
 FLAVOURS = {"": "nft", "-nft": "nft", "-legacy": "legacy"}
 """Endings of names of iptables' programs, and the program that each means."""
-EXTENSION_MODULES = f"/usr/lib/python{VERSION}/lib-dynload"
 EXTENSIONS = ("libxt_*.so", "libipt_*.so", "libip6t_*.so")
 """Extensions of iptables and ip6tables; those of ebtables and arptables are left out."""
+SHELL = Path("/bin/busybox")
 SHELL_WORDS = ("sh", "sleep", "cat")
 """What Kuma's own chart runs in the image of the plugin, beside the installer."""
 
@@ -62,7 +56,6 @@ def init_root(bundle: Path) -> Root:
     for name in ("kumactl", "kuma-init", "kuma-net"):
         root.link(f"usr/bin/{name}", f"../lib/kuma-net/{LAUNCHER}")
     _add_firewall_tools(root, this_architecture())
-    root.share(FOR_INIT)
     return root
 
 
@@ -72,35 +65,23 @@ def cni_root(bundle: Path) -> Root:
     root.link("install-cni", f"{FOR_CNI}/{LAUNCHER}")
     for name in ("kuma-cni", "kuma-cni-install", "kuma-net"):
         root.link(f"usr/bin/{name}", f"../../{FOR_CNI}/{LAUNCHER}")
-    root.copy("bin/busybox", Path("/bin/busybox"), package_of(Path("/bin/busybox")))
+    root.copy(str(SHELL)[1:], SHELL)
     for word in SHELL_WORDS:
-        root.link(f"bin/{word}", "busybox")
+        root.link(f"bin/{word}", SHELL.name)
     return root
 
 
 def _common(bundle: Path, place: str) -> Root:
     """Return what both images have: the bundle, accounts, places to write."""
     root = Root()
-    for path in sorted(bundle.rglob("*")):
-        if path.is_file():
-            root.copy(f"{place}/{path.relative_to(bundle)}", path, _origin(path))
+    root.take(bundle, place)
     for name, text in ETC.items():
-        root.put(f"etc/{name}", text, OURS)
+        root.put(f"etc/{name}", text.encode())
+    root.copy("etc/os-release", Path("/etc/os-release"))
     for empty in ("dev", "proc", "run", "sys"):
         root.folder(empty)
     root.folder("tmp", FOR_ALL)
     return root
-
-
-def _origin(path: Path) -> str:
-    """Return the package of a file of the bundle: Debian's, where it is a copy of a file of it."""
-    folders = (*this_architecture().library_folders, "/usr/bin", EXTENSION_MODULES)
-    data = path.read_bytes()
-    for folder in folders:
-        original = Path(folder, path.name)
-        if original.is_file() and original.read_bytes() == data:
-            return package_of(original)
-    return OURS
 
 
 def _add_firewall_tools(root: Root, architecture: Architecture) -> None:
@@ -110,46 +91,23 @@ def _add_firewall_tools(root: Root, architecture: Architecture) -> None:
     extensions = [path for pattern in EXTENSIONS for path in sorted(folder.glob(pattern))]
     plain = [path for path in extensions if not path.is_symlink()]
     for path in (*tools, *plain):
-        root.copy(str(path)[1:], path, package_of(path))
+        root.copy(str(path)[1:], path)
     for path in extensions:
         if path.is_symlink():
             root.link(str(path)[1:], str(path.readlink()))
     loader = Path(architecture.loader)
-    root.copy(architecture.loader[1:], loader, package_of(loader))
-    for path in _libraries([*tools, *plain], architecture):
-        if path.name != loader.name:
-            root.copy(f"lib/{architecture.triplet}/{path.name}", path, package_of(path))
+    root.copy(architecture.loader[1:], loader)
+    for name, path in libraries([*tools, *plain], architecture).items():
+        if name != loader.name:
+            root.copy(f"lib/{architecture.triplet}/{name}", path)
     for family in ("iptables", "ip6tables"):
         for ending, flavour in FLAVOURS.items():
             for action in ("", "-save", "-restore"):
                 root.link(f"usr/sbin/{family}{ending}{action}", f"xtables-{flavour}-multi")
 
 
-def _libraries(files: Iterable[Path], architecture: Architecture) -> list[Path]:
-    """Return the libraries that ELF files need, and those that these need."""
-    found: dict[str, Path] = {}
-    waiting = list(files)
-    while waiting:
-        for name in set(read_elf(waiting.pop()).needed) - found.keys():
-            places = [Path(folder, name) for folder in architecture.library_folders]
-            found[name] = next(place for place in places if place.exists())
-            waiting.append(found[name])
-    return [path for _, path in sorted(found.items())]
-
-
-def complete(root: Root, name: str) -> None:
-    """Add what tells people and scanners what is inside: packages, licences, SBOM."""
-    release = Path("/etc/os-release")
-    root.put("etc/os-release", release.read_bytes(), package_of(release))
-    licence = (PROJECT / "LICENSE").read_bytes()
-    root.put(f"usr/share/doc/{OURS}/copyright", licence, OURS)
-    for one in sorted({file.package for file in root.files.values()} - {OURS}):
-        found = package(one)
-        root.put(f"var/lib/dpkg/status.d/{one}", found.control(), one)
-        root.put(f"usr/share/doc/{one}/copyright", found.copyright.read_bytes(), one)
-        for text in found.licences:
-            root.put(str(text)[1:], text.read_bytes(), "base-files")
-    root.put(f"usr/share/doc/{name}.spdx.json", document(root, name, __version__, OURS), OURS)
+ROOTS: dict[str, Callable[[Path], Root]] = {"init": init_root, "cni": cni_root}
+"""What makes the contents of each image."""
 
 
 def main() -> int:
@@ -158,10 +116,11 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, default=PROJECT / "dist" / "cni-bundle")
     parser.add_argument("--output", type=Path, default=PROJECT / "dist" / "images")
     asked = parser.parse_args()
-    for name, made in (("init", init_root(asked.bundle)), ("cni", cni_root(asked.bundle))):
-        complete(made, f"kuma-{name}")
-        made.write(asked.output / name)
-        size = sum(len(file.data) for file in made.files.values())
+    for name, make in ROOTS.items():
+        root = make(asked.bundle)
+        complete(root, f"kuma-{name}", asked.bundle)
+        root.write(asked.output / name)
+        size = sum(len(file.data) for file in root.files.values())
         sys.stdout.write(f"{asked.output / name}: {size / 10**6:.1f} MB\n")
     return 0
 

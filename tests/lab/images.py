@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kuma_net import __version__
+from lab.bundle import BUILDER as BUNDLE_BUILDER
 from lab.bundle import UNUSED_SECONDS, bundle
 from lab.system import mount
 
@@ -30,12 +31,12 @@ INIT, CNI = f"localhost/kuma-init:{__version__}", f"localhost/kuma-cni:{__versio
 
 def init_image() -> Path:
     """Return the archive of the init container's image."""
-    return _images() / "kuma-init.tar"
+    return images_of(bundle()) / "kuma-init.tar"
 
 
 def cni_image() -> Path:
     """Return the archive of the image with plugin and installer."""
-    return _images() / "kuma-cni.tar"
+    return images_of(bundle()) / "kuma-cni.tar"
 
 
 def room_for_images_here() -> None:
@@ -44,9 +45,8 @@ def room_for_images_here() -> None:
     mount("lab-images", "/run/containers", "tmpfs", options="mode=0700,size=1g")
 
 
-def _images() -> Path:
-    """Return the folder with both archives; AssertionError with what the builders say."""
-    made_of = bundle()
+def images_of(made_of: Path) -> Path:
+    """Return the folder with both archives of a bundle; AssertionError with what builders say."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -60,7 +60,8 @@ def _images() -> Path:
 
 def _inputs(made_of: Path) -> str:
     found = sha256(" ".join(sorted(path.name for path in made_of.iterdir())).encode())
-    for path in (*sorted(BUILDER.glob("*.py")), *RECIPES, ROOT / "LICENSE"):
+    scripts = (*sorted(BUILDER.glob("*.py")), *sorted(BUNDLE_BUILDER.glob("*.py")))
+    for path in (*scripts, *RECIPES):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 
