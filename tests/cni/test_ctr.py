@@ -67,7 +67,7 @@ def test_a_container_is_given_a_network_and_nothing_of_ours(kubelet: Kubelet) ->
     assert "runtimeConfig" not in added["network"]
     # The process has ended by then, and its namespace with it.
     assert deleted["CNI_NETNS"] == ""
-    assert node.call(shims_here) == []
+    assert eventually(lambda: node.call(shims_here) == [])
     for path in (LOG_FILE, STATE_DIR):
         assert not node.call(os.path.exists, path)
 
@@ -83,7 +83,7 @@ def test_it_stays_untouched_when_containerd_is_started_again(kubelet: Kubelet) -
     kubelet.containerd.ctr("task", "kill", "--signal", "SIGKILL", "staying")
     assert eventually(lambda: not is_running(kubelet, "staying"))
     kubelet.containerd.ctr("task", "delete", "staying")
-    assert kubelet.node.call(shims_here) == []
+    assert eventually(lambda: kubelet.node.call(shims_here) == [])
 
 
 def start_here(words: tuple[str, ...]) -> int:

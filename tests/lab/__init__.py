@@ -10,6 +10,15 @@
 ``envoy``               a real Envoy as the sidecar
 ``processes``           what runs on this machine, for tests that nothing is left
 
+For the CNI plugin:
+
+``node``, ``cgroup``        a machine that runs containers, with processes and a cgroup of its own
+``containerd``, ``podman``  real runtimes on it; ``archive``: an image for them
+``kubelet``, ``cri``        pods by containerd, as a kubelet makes them
+``libcni``, ``attached``    plugins driven without a runtime; ``networks``: lists of them
+``inside``, ``pods``        packets of a pod; pods as injectors annotate them
+``witness``, ``pod_api``    a plugin that writes down what it is asked; an API server
+
 For the resolver:
 
 ``resolver``, ``resolved``  kuma-dns on a host, as the sidecar's user; systemd-resolved

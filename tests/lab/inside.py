@@ -16,7 +16,7 @@ from pyroute2 import IPRoute
 
 from lab.agent import Agent
 from lab.host import SIDECAR, WORKLOAD
-from lab.rows import FAMILIES, PORTS, in_words, listing_here, parse_rows
+from lab.rows import FAMILIES, PORTS, in_words, listing_here, parse_rows, rules_here
 from lab.senders import send_all
 from lab.servers import Door, Landing, open_doors
 from lab.system import CLONE_NEWNET, enter
@@ -127,10 +127,3 @@ def addresses_here() -> tuple[str, str]:
             for one in routes.get_addr(index=link, scope=_GLOBAL):
                 found[one["family"]] = one.get_attr("IFA_ADDRESS")
     return found[2], found[10]
-
-
-def rules_here() -> str:
-    """Return this namespace's rules as nft prints them, without what changes by itself."""
-    from lab.host import run_here
-
-    return run_here(("nft", "--stateless", "list", "ruleset"), "", {}).stdout

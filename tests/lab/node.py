@@ -30,6 +30,7 @@ from lab import witness
 from lab.building import MissingProgram
 from lab.cgroup import Cgroup
 from lab.host import Host, settle
+from lab.rows import rules_here
 from lab.servers import Door, open_doors
 from lab.system import (
     CLONE_NEWCGROUP,
@@ -100,6 +101,10 @@ class Node(Host):
         """
         folder, _, name = path.rpartition("/")
         return Path(f"/proc/{self.pid}/root{self.call(os.path.realpath, folder)}", name)
+
+    def rules(self) -> str:
+        """Return every rule of its own network, without counters."""
+        return self.call(rules_here)
 
     def calls(self, container: str = "") -> list[dict[str, Any]]:
         """Return what the plugin ``witness`` was asked, of all containers or of one."""

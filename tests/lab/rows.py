@@ -219,6 +219,11 @@ def listing_here() -> list[str]:
     return [line.strip() for line in lines if not line.startswith("# ")]
 
 
+def rules_here() -> str:
+    """Return the rules as nft prints them, without what changes by itself."""
+    return run_here(("nft", "--stateless", "list", "ruleset"), "", {}).stdout
+
+
 def moved(before: Iterable[str], after: Iterable[str]) -> list[str]:
     """Return the lines of a listing that changed: rules that counted."""
     old = set(before)

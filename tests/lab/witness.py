@@ -26,8 +26,9 @@ def main() -> None:
     names = ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS")
     call = {"verb": verb, "pid": os.getpid(), "network": network}
     call |= {name: os.environ.get(name, "") for name in names}
-    with CALLS.open("a", encoding="utf-8") as calls:
-        calls.write(json.dumps(call) + "\n")
+    # In one piece: whoever reads meanwhile sees whole lines.
+    with CALLS.open("ab", buffering=0) as calls:
+        calls.write(json.dumps(call).encode() + b"\n")
     if verb == "ADD":
         while GATE.exists():
             time.sleep(0.01)
