@@ -35,6 +35,7 @@ code = main({words!r})
 print(code, *completed, sep="\\n", file=sys.stderr)
 """
 DOCUMENT = {
+    "cniMode": True,
     "kumaDPUser": "5678",
     "redirect": {
         "dns": {"enabled": True, "captureAll": True},
@@ -43,6 +44,7 @@ DOCUMENT = {
     },
 }
 AS_YAML = """\
+cniMode: true
 kumaDPUser: "5678"
 redirect:
   dns:
