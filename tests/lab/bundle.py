@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +26,7 @@ DISTRIBUTIONS = ("click", "h11", "h2", "hpack", "hyperframe", "PyYAML")
 UNUSED_SECONDS = 3600.0
 
 
+@cache
 def bundle() -> Path:
     """Return a folder with the launcher ``kuma-cni`` and the folder that belongs to it.
 

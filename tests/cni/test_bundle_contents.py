@@ -1,0 +1,276 @@
+"""What is in the bundle: all it needs, nothing that tells of the builder, the same every time."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from architecture import ARCHITECTURES, this_architecture
+from closure import Finder
+from elf import read_elf
+from folder import Folder
+from record import record
+from shelves import read_runs, shelves
+
+from lab.bundle import ROOT, bundle
+from lab.inside_bundle import folder_of, run_inside
+from lab.processes import eventually
+
+MOST = 15 * 2**20
+IMPORT_ALL = """
+import importlib, zipimport
+archive = zipimport.zipimporter(sys.path[-1])
+names = [path[:-4].replace("/", ".").removesuffix(".__init__") for path in archive._files]
+for name in sorted([*names, *homes]):
+    if not name.endswith("__main__"):
+        try:
+            importlib.import_module(name)
+        except Exception as problem:
+            print(name, repr(problem))
+"""
+TLS = """
+import ssl
+print(ssl.OPENSSL_VERSION)
+print(len(ssl.create_default_context(cadata=None).get_ciphers()) > 5)
+print([line.split()[-1] for line in open("/proc/self/maps") if "libcrypto" in line][0])
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the sources, in a folder of another name and length."""
+    place = tmp_path_factory.mktemp("a-folder-with-a-rather-long-name") / "sources"
+    for name in ("kuma_net", "cni/kuma_cni", "cni/bundle", "LICENSE"):
+        source, target = ROOT / name, place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return place
+
+
+def built(sources: Path, output: Path) -> Path:
+    """Build a bundle of a copy of the sources."""
+    argv = [sys.executable, f"{sources}/cni/bundle/build.py", "--output", str(output)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def contents(bundle: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return mode, time and bytes of everything in a bundle."""
+    return {
+        str(path.relative_to(bundle)): (
+            path.stat().st_mode,
+            int(path.stat().st_mtime) if path.is_file() else 0,
+            path.read_bytes() if path.is_file() else b"",
+        )
+        for path in bundle.rglob("*")
+    }
+
+
+def test_the_same_sources_elsewhere_give_the_same_bytes(copy: Path, tmp_path: Path) -> None:
+    other = built(copy, tmp_path / "another" / "place")
+    assert contents(other) == contents(bundle())
+    knowing = [name for name, (_, _, data) in contents(other).items() if str(copy).encode() in data]
+    assert knowing == []
+
+
+def test_the_folders_name_tells_its_contents() -> None:
+    folders = [Folder() for _ in range(4)]
+    for folder in folders:
+        folder.put("a", b"1")
+    folders[1].put("b", b"")
+    folders[2].put("a\0-", b"")
+    folders[3].copy("b", Path("/dev/null"), program=True)
+    assert len({folder.digest() for folder in folders}) == 4
+    with pytest.raises(ValueError, match="is there already"):
+        folders[0].put("a", b"2")
+
+
+def test_it_is_small() -> None:
+    assert sum(path.stat().st_size for path in bundle().rglob("*") if path.is_file()) <= MOST
+
+
+def test_the_launcher_needs_no_library() -> None:
+    assert read_elf(bundle() / "kuma-cni").needed == ()
+    assert (bundle() / "kuma-cni").stat().st_size < 32_768
+
+
+def test_every_module_in_it_can_be_imported_in_it() -> None:
+    assert run_inside(bundle(), IMPORT_ALL) == ""
+
+
+def test_tls_works_from_libraries_unpacked_into_memory() -> None:
+    version, has_ciphers, mapped = run_inside(bundle(), TLS).splitlines()
+    assert version.startswith("OpenSSL 3.")
+    assert has_ciphers == "True"
+    assert mapped == "(deleted)"  # of memfd_create(2)
+
+
+def test_shelves_hold_what_the_usual_runs_load_in_that_order() -> None:
+    assert record() == read_runs(), "run: python cni/bundle/record.py"
+
+
+def test_a_shelf_has_what_the_same_runs_load() -> None:
+    runs = {"one": ["a", "b", "c"], "two": ["b", "c", "d"], "three": ["gone", "c", "e"]}
+    assert shelves(runs, "abcde") == {
+        "one": ["a"],
+        "one+two": ["b"],
+        "one+three+two": ["c"],
+        "three": ["e"],
+        "two": ["d"],
+    }
+
+
+# --- papers -------------------------------------------------------------------------------------
+
+
+def test_the_bill_of_materials_names_every_file_with_its_checksums() -> None:
+    folder = folder_of(bundle())
+    bill = json.loads((folder / "sbom.spdx.json").read_text())
+    assert bill["spdxVersion"] == "SPDX-2.3"
+    listed = {
+        entry["fileName"].removeprefix("./"): entry["checksums"][1]["checksumValue"]
+        for entry in bill["files"]
+    }
+    real = {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "sbom.spdx.json"
+    }
+    assert listed == real
+
+
+def test_the_bill_of_materials_holds_together() -> None:
+    folder = folder_of(bundle())
+    bill = json.loads((folder / "sbom.spdx.json").read_text())
+    named = [entry["SPDXID"] for entry in (bill, *bill["packages"], *bill["files"])]
+    assert len(named) == len(set(named))
+    assert all(re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", name) for name in named)
+    ends = {
+        entry[end]
+        for entry in bill["relationships"]
+        for end in ("spdxElementId", "relatedSpdxElement")
+    }
+    assert ends == set(named)
+    packages = {entry["name"] for entry in bill["packages"]}
+    assert {"kuma-net", "python3.11-minimal", "libc6", "libssl3", "musl-dev", "h2"} <= packages
+    for entry in bill["packages"]:
+        licence = folder / entry["licenseComments"].removeprefix("in full: ")
+        assert len(licence.read_text()) > 500, entry["name"]
+
+
+def test_licences_that_are_pointed_at_are_there() -> None:
+    folder = folder_of(bundle()) / "licences"
+    common = {path.name for path in (folder / "common-licenses").iterdir()}
+    assert {"GPL-2", "LGPL-2.1", "Apache-2.0"} <= common
+
+
+# --- upgrading ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def newer(copy: Path, tmp_path: Path) -> Iterator[Path]:
+    """Build a bundle of another version."""
+    init = copy / "kuma_net/__init__.py"
+    text = init.read_text()
+    init.write_text(re.sub(r'__version__ = ".*"', '__version__ = "99.0"', text))
+    yield built(copy, tmp_path / "newer")
+    init.write_text(text)
+
+
+def test_it_is_replaced_while_it_runs_and_no_call_fails(newer: Path, tmp_path: Path) -> None:
+    place = tmp_path / "bin"
+    shutil.copytree(bundle(), place)
+    old = folder_of(place)
+    said: list[tuple[int, str]] = []
+    stopping = threading.Event()
+
+    def ask() -> None:
+        while not stopping.is_set():
+            argv = [f"{place}/kuma-cni", "--version"]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            said.append((done.returncode, done.stdout + done.stderr))
+
+    callers = [threading.Thread(target=ask) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    assert eventually(lambda: len(said) > 10)
+    shutil.copytree(folder_of(newer), place / folder_of(newer).name)
+    shutil.copy(newer / "kuma-cni", place / ".kuma-cni.new")
+    (place / ".kuma-cni.new").rename(place / "kuma-cni")
+    before = len(said)
+    assert eventually(lambda: len(said) > before + 10)
+    shutil.rmtree(old)  # whoever began before has ended
+    assert eventually(lambda: len(said) > before + 20)
+    stopping.set()
+    for caller in callers:
+        caller.join()
+    assert {code for code, _ in said} == {0}
+    versions = [text for _, text in said]
+    assert versions[-1] == "kuma-cni 99.0\n"
+    assert versions[0] != versions[-1]
+    assert len(set(versions)) == 2
+
+
+# --- the builder's parts ------------------------------------------------------------------------
+
+
+def test_each_architecture_has_its_own_names() -> None:
+    for field in range(len(ARCHITECTURES[0])):
+        assert len({one[field] for one in ARCHITECTURES}) == len(ARCHITECTURES)
+    assert this_architecture("aarch64").library_folders[0] == "/lib/aarch64-linux-gnu"
+    with pytest.raises(SystemExit, match="no bundle can be made for riscv64: known are x86_64"):
+        this_architecture("riscv64")
+
+
+def test_libraries_are_read_from_elf_files_as_the_loader_does(tmp_path: Path) -> None:
+    (tmp_path / "no-elf").write_bytes(b"#!/bin/sh\n")
+    with pytest.raises(ValueError, match="no 64-bit little-endian ELF file"):
+        read_elf(tmp_path / "no-elf")
+    found = read_elf(Path("/usr/bin/python3.11"))
+    assert found.machine == this_architecture().elf
+    shown = subprocess.run(
+        ["readelf", "--dynamic", "/usr/bin/python3.11"], capture_output=True, text=True, check=True
+    )
+    assert list(found.needed) == re.findall(r"\(NEEDED\).*\[(.*)\]", shown.stdout)
+
+
+def test_what_a_program_can_import_is_found_by_reading(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    (package / "inner").mkdir(parents=True)
+    texts = {
+        "__init__.py": "",
+        "one.py": "import missing\ndef late():\n    from package import two as other\n",
+        "two.py": "from .inner import three\nif TYPE_CHECKING:\n    import hidden\n",
+        "inner/__init__.py": "",
+        "inner/three.py": "from ..four import NAME\nimport unwanted.part\nimport ext\n",
+        "four.py": "",
+        "five.py": "",
+    }
+    for name, text in texts.items():
+        (package / name).write_text(text)
+    for name in ("hidden.py", "unwanted.py", "ext.cpython-311-x86_64-linux-gnu.so"):
+        (tmp_path / name).touch()
+    found = Finder([tmp_path], {"unwanted"}).closure(["package.one"])
+    assert list(found) == [
+        "ext",
+        "package",
+        "package.four",
+        "package.inner",
+        "package.inner.three",
+        "package.one",
+        "package.two",
+    ]
+    assert not found["ext"].is_source
+    assert found["package.inner"].is_package
