@@ -23,8 +23,9 @@ from itertools import islice
 from posix import geteuid, urandom
 from time import monotonic, sleep
 
-from kuma_net.host import accounts, loopback
+from kuma_net.host import accounts
 from kuma_net.host.arrivals import LOCALHOST, PASSTHROUGH, Ends, Occupied
+from kuma_net.host.probe import ipv6_to_capture
 from kuma_net.record import Record
 from kuma_net.values import Family, PortSet
 
@@ -78,10 +79,7 @@ class ValidationReport(Record):
 
 
 def validate(config: Config, patience: float = PATIENCE) -> ValidationReport:
-    """Try every path that ``config`` asks for until all hold, ``patience`` seconds at most.
-
-    Raises NetlinkError where the kernel does not say which addresses there are.
-    """
+    """Try every path that ``config`` asks for until all hold, ``patience`` seconds at most."""
     inbound, outbound = config.redirect.inbound, config.redirect.outbound
     if not inbound.enabled:
         return ValidationReport((Finding(Family.IPV4, "inbound", "left out", NO_INBOUND),))
@@ -103,13 +101,9 @@ def validate(config: Config, patience: float = PATIENCE) -> ValidationReport:
 
 
 def _ipv6(config: Config, excluded: PortSet, until: float) -> tuple[Finding, ...]:
-    """Try IPv6 unless there is none to try."""
-    why = ""
-    if config.ip_family_mode == "ipv4":
-        why = "ipFamilyMode is ipv4"
-    elif not loopback.has_ipv6_address():
-        why = "no interface has an IPv6 address besides ::1"
-    if why:
+    """Try IPv6 unless install leaves it out as well."""
+    there, why = ipv6_to_capture(config)
+    if not there:
         return (Finding(Family.IPV6, "inbound", "left out", why),)
     inbound = config.redirect.inbound
     return _family(Family.IPV6, inbound.port_ipv6 or inbound.port, excluded, until)

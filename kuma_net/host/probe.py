@@ -98,7 +98,7 @@ def probe(config: Config, *, own_table: bool, environ: Mapping[str, str]) -> Hos
         accounts.verbatim(user) if config.cni_mode else accounts.find(user, lenient=config.dry_run)
     )
     loopback_name = _loopback()
-    ipv6, ipv6_reason = _ipv6(config, loopback_name)
+    ipv6, ipv6_reason = ipv6_to_capture(config, loopback_name)
     dns = config.redirect.dns
     return HostFacts(
         account=account,
@@ -120,7 +120,7 @@ def _loopback() -> str:
         return "lo"
 
 
-def _ipv6(config: Config, loopback_name: str) -> tuple[bool, str]:
+def ipv6_to_capture(config: Config, loopback_name: str = "lo") -> tuple[bool, str]:
     """Whether there is IPv6 to set up, else why not.
 
     In CNI mode a plugin has decided before us, when addresses were not there yet; see ``links``.

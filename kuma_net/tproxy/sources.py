@@ -44,6 +44,7 @@ class Sources(Record):
     (``flags.parse_flags`` gives both).  ``overrides`` are a program's values by key path.
     ``allowed`` are the key paths that the others may say anything about: what they say about
     another is not even read, and a note tells so where it is not what holds anyway.  None: all.
+    ``lenient``: a key that nobody knows is a note in files too, as it is in annotations.
     """
 
     files: tuple[tuple[str, str], ...] = ()
@@ -53,6 +54,7 @@ class Sources(Record):
     violations: tuple[Violation, ...] = ()
     overrides: Mapping[str, object] = {}
     allowed: frozenset[str] | None = None
+    lenient: bool = False
 
 
 class Loaded(Record):
@@ -66,6 +68,7 @@ def load(sources: Sources) -> Loaded:
     """Merge all sources; ``ConfigError`` with every violation found."""
     merge = _Merge(sources.allowed, sources.overrides)
     merge.violations += sources.violations
+    merge.lenient = sources.lenient
     for name, text in sources.files:
         merge.document(text, f"file {name}")
     for name, written in sources.annotations:
@@ -99,6 +102,7 @@ class _Merge:
     def __init__(self, allowed: frozenset[str] | None, overrides: Mapping[str, object]) -> None:
         self.allowed = allowed
         self.overrides = overrides
+        self.lenient = False
         self.values: dict[str, Any] = {}
         self.texts: dict[str, list[str]] = {}
         self.origins: dict[str, Origin] = {}
@@ -139,7 +143,7 @@ class _Merge:
 
     def unknown(self, path: str, source: str, right: str) -> None:
         """Tell of a key that nobody knows, as loudly as its source can bear."""
-        if source.startswith("annotation "):
+        if self.lenient or source.startswith("annotation "):
             note = Violation(path, "", source, "unknown key, without effect", right)
             self.notes.append(str(note))
         else:

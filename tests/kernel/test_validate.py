@@ -104,6 +104,26 @@ def test_ipv6_is_left_out_with_the_reason_where_the_machine_has_none() -> None:
     assert told(report, Family.IPV6, "inbound") == expected
 
 
+def test_ipv6_is_left_out_where_install_leaves_it_out(host: Host) -> None:
+    host.sysctl("net.ipv6.conf.lo.disable_ipv6", "1")
+    host.call(install_here, DEFAULTS)
+    report = asked(host)
+    assert "switched off on the loopback" in told(report, Family.IPV6, "inbound")
+    assert report.exit_code == 0
+
+
+def test_a_pod_whose_ipv6_addresses_are_still_to_come_is_tried_all_the_same() -> None:
+    early = Host("without addresses")
+    config = config_of({"cniMode": True})
+    try:
+        early.run(["ip", "link", "set", "lo", "up"])
+        early.call(install_here, config)
+        assert asked(early, config).exit_code == 0
+        assert verdicts(asked(early, config))["IPv6 inbound"] == "proven"
+    finally:
+        early.stop()
+
+
 def test_a_missing_passthrough_address_is_named(host: Host) -> None:
     host.call(install_here, DEFAULTS)
     host.call(remove_passthrough_address)
@@ -270,6 +290,15 @@ def test_the_port_of_the_command_line_has_the_last_word(host: Host) -> None:
     host.write("/run/config.yaml", '{"redirect": {"inbound": {"port": 15006, "portIPv6": 15010}}}')
     words = "--transparent-proxy-config=/run/config.yaml --validation-server-port=15016"
     assert kumactl(host, f"{VALIDATOR} {words}").status == 0
+
+
+def test_a_key_of_the_future_in_a_pods_document_is_passed_over(host: Host) -> None:
+    link_kumactl(host)
+    host.call(install_here, DEFAULTS)
+    host.write("/run/config.yaml", '{"cniMode": true, "redirect": {"novelty": {"enabled": true}}}')
+    ended = kumactl(host, f"{VALIDATOR} --transparent-proxy-config=/run/config.yaml")
+    assert ended.status == 0
+    assert "redirect.novelty" in ended.stderr
 
 
 def test_capture_that_is_off_ends_with_0_and_says_so(host: Host) -> None:

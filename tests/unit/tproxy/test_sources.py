@@ -267,6 +267,16 @@ def test_switched_off_ebpf_is_ignored_and_switched_on_is_refused() -> None:
         assert "use --backend nftables" in found[0]
 
 
+def test_whoever_only_looks_may_take_unknown_keys_of_a_file_as_notes() -> None:
+    text = '{"redirect": {"inbound": {"port": 16006, "prot": 1}}}'
+    with pytest.raises(ConfigError, match=r"redirect\.inbound\.prot .*: unknown key"):
+        from_files(text)
+    loaded = load(Sources(files=(("pod.json", text),), lenient=True))
+    assert loaded.config.redirect.inbound.port == 16006
+    [note] = loaded.notes
+    assert "redirect.inbound.prot (from file pod.json): unknown key, without effect" in note
+
+
 def test_an_unknown_variable_is_told_but_no_error() -> None:
     loaded = from_line("", environ={"WIAT": "5", "ENTIRELY_SOMETHING_ELSE_OF_SOMEBODY": "1"})
     assert loaded.notes == (
