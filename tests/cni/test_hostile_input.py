@@ -83,13 +83,6 @@ def test_input_that_is_no_configuration_has_code_6(
     assert caller.tables(pod) == []
 
 
-def test_input_that_never_ends_is_given_up_with_the_reason(caller: Caller, pod: str) -> None:
-    answered = caller.ask(PROGRAM, environ_of("ADD", pod), None)
-    assert answered.error["code"] == 5
-    assert "did not end within 5 seconds" in answered.error["msg"]
-    assert answered.seconds < 5 + QUICKLY
-
-
 def test_input_that_comes_late_and_in_pieces_is_waited_for(caller: Caller, pod: str) -> None:
     pieces = ["import sys, time, subprocess", "p = subprocess.Popen(sys.argv[1], stdin=-1)"]
     pieces.append("for b in sys.stdin.buffer.read(): p.stdin.write(bytes([b])); p.stdin.flush()")

@@ -80,7 +80,9 @@ class Caller(Host):
         """Run a plugin with exactly this environment; None: its input is never closed."""
         return self.call(ask_here, program, dict(environ), stdin)
 
-    def ask_at_once(self, calls: Sequence[tuple[str, dict[str, str], bytes]]) -> list[Answered]:
+    def ask_at_once(
+        self, calls: Sequence[tuple[str, dict[str, str], bytes | None]]
+    ) -> list[Answered]:
         """Run plugins at the same time; return how they ended, in the order of the calls."""
         return self.call(_ask_at_once, list(calls))
 
@@ -132,7 +134,7 @@ def ask_here(
     return Answered(process.returncode, out, err.decode(errors="replace"), took)
 
 
-def _ask_at_once(calls: list[tuple[str, dict[str, str], bytes]]) -> list[Answered]:
+def _ask_at_once(calls: list[tuple[str, dict[str, str], bytes | None]]) -> list[Answered]:
     with ThreadPoolExecutor(len(calls)) as threads:
         return list(threads.map(lambda call: ask_here(*call), calls))
 
