@@ -137,6 +137,22 @@ def probe(kernel: Kernel) -> Features:
     )
 
 
+def lacking(kernel: Kernel) -> tuple[str, ...]:
+    """Return what there is no capturing without and the kernel has not; raises PermissionDenied.
+
+    One question where nothing is lacking: throwing a hook away takes the kernel 10 ms.
+    """
+    everything = (Meta("skuid"), Cmp("==", bytes(4)), *_TCP, Immediate(b"\0\x01"), Redir())
+    if _accepts(kernel, _table("ip", _NAT, everything)):
+        return ()
+    found = probe(kernel)
+    needed = {
+        "the owner of a socket (nft_meta)": found.owner,
+        "redirect (nft_redir)": found.redirect,
+    }
+    return tuple(what for what, there in needed.items() if not there)
+
+
 def _table(family: TableFamily, hook: Hook, expressions: tuple[Expression, ...] = ()) -> Table:
     rules = (Rule(expressions),) if expressions else ()
     return Table(family, PROBE, "", (), (), (Chain("c", hook, rules),))

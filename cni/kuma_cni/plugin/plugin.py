@@ -249,7 +249,10 @@ def remove(request: Request) -> tuple[str, ...]:
 
 
 def why_not_available() -> str:
-    """Return why this node cannot serve ADD, a clause; empty where it can."""
+    """Return why this node cannot serve ADD, a clause; empty where it can.
+
+    Nothing less is told: a runtime then starts no pod at all, also none outside of the mesh.
+    """
     from kuma_net.host.netns import may_enter
     from kuma_net.host.probe import kernel_facts
 
@@ -258,4 +261,11 @@ def why_not_available() -> str:
     kernel = kernel_facts()
     if not kernel.net_admin:
         return "CAP_NET_ADMIN is missing"
-    return "" if kernel.nf_tables else f"the kernel has no nf_tables: {kernel.nf_tables_reason}"
+    if not kernel.nf_tables:
+        return f"the kernel has no nf_tables: {kernel.nf_tables_reason}"
+    from kuma_net.backends.nft_fallbacks import lacking
+    from kuma_net.host.netlink_socket import NetlinkSocket
+
+    with NetlinkSocket() as socket:
+        missing = lacking(socket)
+    return f"the kernel's nf_tables lacks {', '.join(missing)}" if missing else ""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kuma_net.backends.fake_kernel import FakeKernel
-from kuma_net.backends.nft_fallbacks import probe
+from kuma_net.backends.nft_fallbacks import lacking, probe
 from kuma_net.backends.nftables import Nftables
 from kuma_net.errors import NetlinkError
 from kuma_net.netfilter.contract import restrict
@@ -144,9 +144,9 @@ def test_another_refusal_names_the_rule_and_its_setting() -> None:
     with pytest.raises(NetlinkError, match=told):
         applied(kernel)
     assert kernel.tables == {}
-    for lacking in (Features(zone=False), Features(owner=False)):
+    for less in (Features(zone=False), Features(owner=False)):
         with pytest.raises(NetlinkError, match="rule"):
-            applied(FakeKernel(lacking))
+            applied(FakeKernel(less))
     with pytest.raises(NetlinkError, match="log"):
         applied(FakeKernel(Features(log=False)), ruleset(1, Rule((), Log("x", 7), "log")))
 
@@ -179,3 +179,20 @@ def test_a_rule_for_one_family_only_survives_two_tables() -> None:
     found = Nftables(kernel).read()
     assert found is not None
     assert found.ruleset == ruleset(15001, more)
+
+
+@pytest.mark.parametrize(
+    ("features", "missing"),
+    [
+        (Features(), ()),
+        (Features(zone=False, log=False, interval_sets=False, inet_nat=False), ()),
+        (Features(redirect=False), ("redirect (nft_redir)",)),
+        (Features(owner=False), ("the owner of a socket (nft_meta)",)),
+    ],
+)
+def test_what_there_is_no_capturing_without_is_asked_at_once(
+    features: Features, missing: tuple[str, ...]
+) -> None:
+    kernel = FakeKernel(features)
+    assert lacking(kernel) == missing
+    assert kernel.tables == {}
