@@ -29,6 +29,7 @@ from kuma_cni.spec.problem import INVALID_CONFIG, TRY_AGAIN_LATER, CniError
 from lab import api_server
 from lab.api_server import ApiServer, answer, raw, refuse
 from lab.certificates import Authority
+from lab.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -249,6 +250,40 @@ def test_certificates_of_ours_that_are_none_are_told_before_anybody_is_asked(
 ) -> None:
     with pytest.raises(ApiError, match="our certificates cannot be used"):
         Api(Access(Server("https://127.0.0.1", "127.0.0.1", 1), trust, credentials))
+
+
+def test_an_encrypted_key_is_told_and_nobody_asked_for_its_password(
+    lab: Lab, tmp_path: Path
+) -> None:
+    key = lab.client.encrypted(tmp_path / "encrypted.key")
+    shown = Credentials(certificate_file=str(lab.client.file), key_file=str(key))
+    with pytest.raises(ApiError, match="key is encrypted"):
+        Api(Access(Server("https://127.0.0.1", "127.0.0.1", 1), Trust(), shown))
+
+
+def test_a_name_server_that_says_nothing_gets_no_more_than_the_whole_time() -> None:
+    host = Host("host")
+    host.run(("ip", "link", "set", "lo", "up"))
+    host.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:20 attempts:1\n")
+    try:
+        took, said = host.call(ask_by_name_here, "api.example")
+        assert "was not found in time" in said or "no answer in time" in said
+        assert took < 1.5
+        host.write("/etc/resolv.conf", "nameserver 192.0.2.53\n")
+        assert "api.example" in host.call(ask_by_name_here, "api.example")[1]
+    finally:
+        host.stop()
+
+
+def ask_by_name_here(name: str) -> tuple[float, str]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent_server:
+        silent_server.bind(("127.0.0.1", 53))
+        began = time.monotonic()
+        try:
+            Api(Access(Server(f"https://{name}", name, 443)), patience=0.5).pod("a", "b")
+        except ApiError as problem:
+            return time.monotonic() - began, str(problem)
+    raise AssertionError("somebody answered")
 
 
 # --- what is asked again ------------------------------------------------------------------------

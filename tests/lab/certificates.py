@@ -14,6 +14,11 @@ class Certificate(Record):
     file: Path
     key: Path
 
+    def encrypted(self, target: Path) -> Path:
+        """Write the key anew, with a password; return its path."""
+        _openssl("pkey", "-in", self.key, "-aes256", "-passout", "pass:lab", "-out", target)
+        return target
+
 
 class Authority:
     """Vouches for certificates; its own is ``ca.pem`` in its folder."""

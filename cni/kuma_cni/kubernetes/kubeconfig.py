@@ -176,11 +176,14 @@ class _Reading:
             parts, host, port, wrong = urlsplit(""), None, None, str(problem)
         if "@" in parts.netloc or parts.query or parts.fragment:
             host, wrong = None, "has a user, a query or a fragment"
-        if parts.scheme not in {"http", "https"} or not host or not url.isprintable():
+        if parts.scheme not in {"http", "https"} or not host or not is_token(url):
             self._blame(f"{at}.server", url, wrong, "write https://HOST:PORT")
             return None
-        secure = parts.scheme == "https"
         name = _text(cluster.get("tls-server-name"))
+        for where, text in (("server", host), ("tls-server-name", name)):
+            if not _is_name(text):
+                self._blame(f"{at}.{where}", text, "no name of a server")
+        secure = parts.scheme == "https"
         return Server(
             url, host, port or (443 if secure else 80), secure, parts.path.rstrip("/"), name
         )
@@ -236,8 +239,16 @@ class _Reading:
 
 
 def is_token(text: str) -> bool:
-    """Whether a text can stand in a header: printable ASCII without blanks."""
+    """Whether a text can stand in a header or a request: printable ASCII without blanks."""
     return all("!" <= letter <= "~" for letter in text)
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can be looked up and stand in a TLS handshake: labels of 1 to 63 letters."""
+    try:
+        return bool(text.encode("idna")) or not text
+    except UnicodeError:
+        return False
 
 
 def _text(value: Plain) -> str:

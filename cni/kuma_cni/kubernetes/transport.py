@@ -115,9 +115,6 @@ def _open(place: Place, bounds: Bounds) -> socket.socket:
         except OSError as problem:
             line.close()
             refused = problem
-        except BaseException:
-            line.close()
-            raise
     raise refused
 
 
