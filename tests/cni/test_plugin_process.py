@@ -42,6 +42,7 @@ def config(annotations: Mapping[str, str] | None, **more: object) -> bytes:
 
 AUDITED = """
 import sys
+sys.dont_write_bytecode = True
 events = []
 def hook(event, args):
     if event.partition(".")[0] in {"socket", "os", "subprocess", "open", "ctypes"}:
@@ -70,9 +71,7 @@ def audited(caller: Caller, verb: str, netns: str, stdin: bytes) -> list[tuple[s
 def files(events: list[tuple[str, list[str]]]) -> list[str]:
     """Return the files that were opened, but for those of modules."""
     opened = [args[0] for event, args in events if event == "open"]
-    return [
-        path for path in opened if "__pycache__" not in path and path[-3:] not in {".py", ".so"}
-    ]
+    return [path for path in opened if not path.endswith((".py", ".pyc", ".so"))]
 
 
 @pytest.mark.parametrize("annotations", [PLAIN, single()], ids=["document", "annotations"])
