@@ -57,14 +57,15 @@ _BY_TYPE: Final = {
     "linkerd-cni": "linkerd-cni",
 }
 _BY_NAME: Final = {"kindnet": "kindnet", "cilium": "cilium", "calico": "calico"}
-_BAK: Final = ".cilium_bak"
+RENAMED: Final = ".cilium_bak"
+"""The ending that Cilium gives to everybody else's files."""
 
 
 def find_culprit(before: Mapping[str, bytes], after: Mapping[str, bytes], target: str) -> Culprit:
     """Return who took our entry out of ``target``, from the folder before and after."""
-    renamed = sorted(name for name in after if name.endswith(_BAK) and name not in before)
+    renamed = sorted(name for name in after if name.endswith(RENAMED) and name not in before)
     if renamed:
-        did = f"renamed {renamed[0].removesuffix(_BAK)} to {renamed[0]}"
+        did = f"renamed {renamed[0].removesuffix(RENAMED)} to {renamed[0]}"
         return Culprit("cilium", did, _ADVICE["cilium"])
     changed = sorted(
         name for name in before.keys() | after.keys() if before.get(name) != after.get(name)

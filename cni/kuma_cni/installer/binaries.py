@@ -69,6 +69,7 @@ class Executable:
 
     def _install_in(self, place: str, launcher: bytes, names: Sequence[str]) -> bool:
         with Folder(place) as folder, as_host_error(place):
+            folder.tidy()
             written = [self._put_folder(Path(place), name) for name in names]
             if _is_program(Path(place, PLUGIN)) and folder.read(PLUGIN, _LARGEST) == launcher:
                 return any(written)
@@ -81,14 +82,15 @@ class Executable:
         if contents(source) == contents(target):
             return False
         unfinished = place / f"{UNFINISHED}{os.getpid()}-{name}"
+        spoilt = unfinished.with_name(f"{unfinished.name}-spoilt")
         try:
             shutil.copytree(source, unfinished, symlinks=True)
             _flush(unfinished)
-            if target.exists():  # spoilt: aside with it, a rename cannot replace a full folder
-                target.rename(place / f"{UNFINISHED}{os.getpid()}-{time.monotonic_ns()}")
+            if target.exists():  # aside with it: a rename cannot take the place of a full folder
+                target.rename(spoilt)
             unfinished.rename(target)
         finally:
-            for left in place.glob(f"{UNFINISHED}*"):
+            for left in (unfinished, spoilt):
                 shutil.rmtree(left, ignore_errors=True)
         return True
 
@@ -145,7 +147,8 @@ class Executable:
             with Folder(place) as folder, as_host_error(place):
                 if folder.drop(PLUGIN):
                     gone.append(f"{place}/{PLUGIN}")
-                for one in [*_folders(Path(place)), *Path(place).glob(f"{UNFINISHED}*")]:
+                folder.tidy()
+                for one in _folders(Path(place)):
                     shutil.rmtree(one)
                     gone.append(str(one))
         return tuple(gone)

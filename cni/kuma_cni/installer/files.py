@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import stat
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from kuma_cni.conflist.choose import is_read
+from kuma_cni.conflist.culprit import RENAMED
 from kuma_cni.conflist.steps import KEPT, Drop, Keep, Rename, Write, kept_name
 from kuma_net.errors import HostError
 
@@ -41,6 +43,7 @@ UNFINISHED: Final = ".kuma-cni-unfinished-"
 PATIENCE: Final = 5.0
 """Seconds to wait for another installer's change to end: it takes milliseconds."""
 _GLANCE: Final = 0.01
+_ASIDE: Final = (KEPT, RENAMED)
 
 
 class Folder:
@@ -78,8 +81,8 @@ class Folder:
         os.close(self._descriptor)
 
     def networks(self) -> dict[str, bytes]:
-        """Return the files that runtimes read and those that we keep, by name."""
-        names = [name for name in self._names() if is_read(name) or _is_kept(name)]
+        """Return what runtimes read, what we keep and what rivals set aside, by name."""
+        names = [name for name in self._names() if is_read(name) or name.endswith(_ASIDE)]
         files = {name: self.read(name) for name in names}
         return {name: text for name, text in files.items() if text is not None}
 
@@ -150,7 +153,10 @@ class Folder:
         """Remove what an installer that was killed left unfinished."""
         for name in self._names():
             if name.startswith(UNFINISHED):
-                self.drop(name)
+                with suppress(IsADirectoryError):
+                    self.drop(name)
+                    continue
+                shutil.rmtree(f"{self.path}/{name}")
 
     def _names(self) -> list[str]:
         with os.scandir(self._descriptor) as entries:
@@ -184,10 +190,6 @@ class Folder:
     def _rename(self, name: str, new: str) -> None:
         os.rename(name, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         self.drop(name)  # still there where both were one file
-
-
-def _is_kept(name: str) -> bool:
-    return name.endswith(KEPT)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuma_cni.conflist.culprit import find_culprit
-from kuma_cni.conflist.network import read_network
+from kuma_cni.conflist.network import PLUGIN, read_network
 from kuma_cni.conflist.steps import apply
 from kuma_cni.installer.watch import Changes
 from kuma_net.errors import HostError
@@ -57,7 +57,6 @@ class Keeper:
         self._since = 0.0
         self._not_before = 0.0
         self._exact = True
-        self._watched: tuple[str, ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -99,7 +98,6 @@ class Keeper:
                 "ready", configuration=self._target, executable=self.place.executable.path
             )
             self.on_ready()
-        self._watch()
 
     def _guard(self, part: str, work: Callable[[], str]) -> None:
         """Do a part of the work, which returns why it is not ready; trouble is a reason too."""
@@ -200,13 +198,10 @@ class Keeper:
         )
 
     def _watch(self) -> None:
-        """Watch what is ours and what ours depends on."""
+        """Watch what is ours and what ours depends on, from before the first look on."""
         settings = self.place.settings
         paths = [f"{settings.mounted_net_dir}/"]
         if settings.api_host:
             paths += [settings.token_file, settings.ca_file]
-        if self.place.executable.path:
-            paths.append(self.place.executable.path)
-        if tuple(paths) != self._watched:
-            self._watched = tuple(paths)
-            self._changes.watch(paths, settings.interval, settings.refresh)
+        paths += [f"{folder}/{PLUGIN}" for folder in settings.mounted_bin_dirs]
+        self._changes.watch(paths, settings.interval, settings.refresh)

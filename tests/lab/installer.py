@@ -1,0 +1,245 @@
+"""``kuma-cni-install`` as a process of its own, on a node that is made of folders.
+
+The process is a fork that has our modules already: it is there in a millisecond, and a test may
+start it again and again.
+
+The node's folders lie below one folder of the test: ``net`` (/etc/cni/net.d), ``bin``
+(/opt/cni/bin), ``run``, ``account`` (a projected service account's volume, with its links), and
+``image`` is where the executable comes from.  The plugin there is a script, unless a test puts a
+bundle in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h11  # noqa: F401 - loaded here once, not by every installer
+
+import kuma_cni.installer.check
+import kuma_cni.installer.service  # noqa: F401 - as above
+from kuma_cni.cli.install import NAME, main
+from lab.host import PERSONAL, fork_here
+from lab.processes import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+PATIENCE = 8.0
+LIST = b'{"cniVersion": "0.4.0",\t"name": "net", "plugins": [{"type": "calico"}]}'
+"""The primary network's list, laid out as we would never write it."""
+FOLDERS = ("net", "bin", "run", "image", "account", "state")
+
+
+class Node:
+    """The folders of a node, and the environment of an installer for it."""
+
+    def __init__(self, root: Path, **environ: str) -> None:
+        """Make the folders; ``environ`` changes what the installer is told."""
+        self.root = root
+        for name in FOLDERS:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        self.net, self.bin, self.image = root / "net", root / "bin", root / "image"
+        self.environ = {
+            "MOUNTED_CNI_NET_DIR": str(self.net),
+            "KUMA_CNI_MOUNTED_BIN_DIRS": str(self.bin),
+            "KUMA_CNI_SOURCE_DIR": str(self.image),
+            "KUMA_CNI_LOG_SOCKET": f"{root}/run/cni.sock",
+            "KUMA_CNI_LOG_FILE": f"{root}/run/cni.log",
+            "KUMA_CNI_STATE_DIR": f"{root}/state",
+            "KUMA_CNI_HTTP": "127.0.0.1:0",
+            "KUMA_CNI_GRACE": "0.01",
+            "KUMA_CNI_REPAIR": "false",
+        } | environ
+        self.put_program(b"#!/bin/sh\nexit 0\n")
+
+    def put_program(self, text: bytes) -> None:
+        """Put a program into the image."""
+        (self.image / "kuma-cni").write_bytes(text)
+        (self.image / "kuma-cni").chmod(0o755)
+
+    def put(self, files: Mapping[str, bytes], age: float = 3600.0) -> None:
+        """Write files into the folder of network configurations, as if some seconds ago."""
+        for name, text in files.items():
+            (self.net / name).write_bytes(text)
+            os.utime(self.net / name, (time.time() - age,) * 2)
+
+    def files(self) -> dict[str, bytes]:
+        """Return what lies in the folder of network configurations."""
+        return {path.name: path.read_bytes() for path in self.net.iterdir()}
+
+    def types(self, name: str = "10-calico.conflist") -> list[str]:
+        """Return the types of the plugins of a list; none where there is no such list."""
+        try:
+            content = json.loads((self.net / name).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [plugin["type"] for plugin in content["plugins"]]
+
+    def has_ours(self, name: str = "10-calico.conflist") -> bool:
+        """Whether our plugin is in a list."""
+        return "kuma-cni" in self.types(name)
+
+    def everything(self) -> list[str]:
+        """Return the paths of all that lies on the node but the image and the service account."""
+        found = [path for name in ("net", "bin", "run", "state") for path in self._below(name)]
+        return sorted(str(path.relative_to(self.root)) for path in found)
+
+    def _below(self, name: str) -> list[Path]:
+        return list((self.root / name).rglob("*"))
+
+    # --- the service account, as the kubelet projects it ----------------------------------------
+
+    def rotate(self, token: str, authority: bytes = b"-- an authority --") -> None:
+        """Swap the volume for a new one, as the kubelet does."""
+        account = self.root / "account"
+        number = len(list(account.glob("..20*")))
+        fresh = account / f"..2026_11_21_{number}"
+        fresh.mkdir()
+        (fresh / "token").write_text(token)
+        (fresh / "ca.crt").write_bytes(authority)
+        (account / "..new").symlink_to(fresh.name)
+        (account / "..new").rename(account / "..data")
+        for name in ("token", "ca.crt"):
+            if not (account / name).is_symlink():
+                (account / name).symlink_to(f"..data/{name}")
+        self.environ |= {
+            "KUBE_CA_FILE": str(account / "ca.crt"),
+            "KUBE_SERVICE_ACCOUNT_TOKEN_PATH": str(account / "token"),
+            "KUBERNETES_SERVICE_HOST": "fd00::1",
+            "KUBERNETES_SERVICE_PORT": "443",
+        }
+
+    def token(self) -> str:
+        """Return the token in the kubeconfig; nothing where there is none."""
+        try:
+            kubeconfig = json.loads((self.net / "ZZZ-kuma-cni-kubeconfig").read_text())
+        except (FileNotFoundError, ValueError):
+            return ""
+        return str(kubeconfig["users"][0]["user"]["token"])
+
+
+class Installer:
+    """A running installer; leaving the ``with`` block ends it at once.
+
+    Whoever leaves is told of every exception that it did not expect.
+    """
+
+    def __init__(self, node: Node, *words: str, **environ: str) -> None:
+        """Keep how to start it."""
+        self.node = node
+        self.pid = 0
+        self.status: int | None = None
+        self._words = words
+        self._environ = environ
+        self._log = node.root / f"installer-{id(self)}.log"
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.pid = fork_here(self._become)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it at once; raises AssertionError if it met what it did not expect."""
+        self.kill()
+        problems = self.events("problem")
+        if kind is None and (problems or "Traceback" in self.text()):
+            raise AssertionError(f"it met what it did not expect: {self.text()}")
+
+    def _become(self) -> None:
+        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.closerange(3, 1 << 10)
+        unwanted = (*PERSONAL, "KUBE", "CNI_", "POD_")
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(unwanted)}
+        os.environ.clear()
+        os.environ.update(kept | self.node.environ | self._environ)
+        sys.argv[:] = [NAME, *self._words]
+        with open(1, "w", closefd=False) as sys.stdout, open(2, "w", closefd=False) as sys.stderr:
+            code = main()
+        os._exit(code)
+
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+        return self.status is not None
+
+    def kill(self) -> None:
+        """End it at once."""
+        if not self.has_ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.status = -signal.SIGKILL
+
+    def tell(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def end(self) -> int:
+        """Wait until it has ended, and return its exit status; raises TimeoutError."""
+        if not eventually(self.has_ended, PATIENCE):
+            raise TimeoutError(f"it does not end: {self.text()}")
+        assert self.status is not None
+        return self.status
+
+    def run(self) -> int:
+        """Run it to its end and return the exit status."""
+        with self:
+            return self.end()
+
+    def terminate(self) -> int:
+        """Ask it to end, and return the exit status."""
+        self.tell(signal.SIGTERM)
+        return self.end()
+
+    # --- what it says ---------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """Return what it has printed."""
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Return what it has logged, or the events of some names."""
+        lines = [line for line in self.text().split("\n")[:-1] if line.startswith("{")]
+        logged: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        return [event for event in logged if not names or event.get("event") in names]
+
+    def until(self, *names: str, count: int = 1) -> dict[str, Any]:
+        """Wait for an event and return it; raises TimeoutError with what was said instead."""
+        if not eventually(lambda: len(self.events(*names)) >= count or self.has_ended(), PATIENCE):
+            raise TimeoutError(f"no {names}: {self.text()}")
+        found = self.events(*names)
+        assert len(found) >= count, self.text()
+        return found[count - 1]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and text of one of its pages."""
+        connection = HTTPConnection("127.0.0.1", self.until("listening")["port"], timeout=10)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, name: str) -> float:
+        """Return the value of a series, labels and all; 0 where there is none."""
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
