@@ -33,12 +33,12 @@ NETWORK = conflist(bridge(), PORTMAP, OURS, WITNESS)
 class Kubelet:
     """Makes and removes pods on a node of its own, by containerd."""
 
-    def __init__(self, archive: Path) -> None:
-        """Start it, with our plugin in a list; raises MissingProgram."""
-        self.node = Node("node", {"kuma-cni": launcher()})
+    def __init__(self, archive: Path, network: str = NETWORK) -> None:
+        """Start it, with our plugin in a list unless told another; raises MissingProgram."""
+        self.node = Node("node", {"kuma-cni": launcher()} if network == NETWORK else {})
         try:
             self.containerd = Containerd(self.node, HOSTILE)
-            self.node.write_network(NETWORK_FILE, NETWORK)
+            self.node.write_network(NETWORK_FILE, network)
             self.containerd.start()
             self.containerd.load(archive)
         except BaseException:
