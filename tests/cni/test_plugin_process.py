@@ -111,11 +111,7 @@ def test_many_pods_at_once_are_all_captured(caller: Caller) -> None:
 
 def add_all_here(pods: list[str], stdin: bytes) -> list[tuple[int, Any]]:
     """Call ADD for every pod at the same time; return codes and results."""
-    running = [_started("ADD", pod) for pod in pods]
-    for process in running:
-        assert process.stdin
-        process.stdin.write(stdin)
-        process.stdin.close()
+    running = [_started("ADD", pod, stdin) for pod in pods]
     outcomes = []
     for process in running:
         assert process.stdout
@@ -124,9 +120,13 @@ def add_all_here(pods: list[str], stdin: bytes) -> list[tuple[int, Any]]:
     return outcomes
 
 
-def _started(verb: str, pod: str) -> subprocess.Popen[bytes]:
+def _started(verb: str, pod: str, stdin: bytes) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([PLUGIN], env=environ_of(verb, pod), stdin=pipe, stdout=pipe)
+    process = subprocess.Popen([PLUGIN], env=environ_of(verb, pod), stdin=pipe, stdout=pipe)
+    assert process.stdin
+    process.stdin.write(stdin)
+    process.stdin.close()
+    return process
 
 
 def test_killed_at_any_moment_it_leaves_nothing_that_del_would_not_take(caller: Caller) -> None:
@@ -147,11 +147,8 @@ def test_killed_at_any_moment_it_leaves_nothing_that_del_would_not_take(caller: 
 
 def kill_add_here(pod: str, stdin: bytes, seconds: float) -> None:
     """Call ADD and kill it so many seconds later."""
-    process = _started("ADD", pod)
-    assert process.stdin
+    process = _started("ADD", pod, stdin)
     assert process.stdout
-    process.stdin.write(stdin)
-    process.stdin.close()
     time.sleep(seconds)
     process.kill()
     process.wait()
