@@ -51,9 +51,11 @@ def complete(root: Root, name: str, bundle: Path) -> None:
 
 
 def _bill_of(bundle: Path) -> tuple[str, dict[str, list[dict[str, str]]]]:
-    """Return the folder that a bundle's bill lies in, and what it says."""
-    [found] = bundle.glob(f"*/{BILL}")
-    return found.parent.name, json.loads(found.read_text(encoding="utf-8"))
+    """Return the folder that a bundle's bill lies in, and what it says; raises SystemExit."""
+    found = sorted(bundle.glob(f"*/{BILL}"))
+    if len(found) != 1:
+        raise SystemExit(f"{bundle} is not one bundle: make it with make cni-bundle")
+    return found[0].parent.name, json.loads(found[0].read_text(encoding="utf-8"))
 
 
 def _owners_in_bundle(bundle: Path) -> dict[str, str]:

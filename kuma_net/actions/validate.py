@@ -19,6 +19,7 @@ the reason; and a path that is asked for but cannot be tried from inside counts 
 
 from __future__ import annotations
 
+from errno import EADDRINUSE, EADDRNOTAVAIL
 from itertools import islice
 from posix import geteuid, urandom
 from time import monotonic, sleep
@@ -156,14 +157,12 @@ def _judge_passthrough(arrival: Arrival, ends: Ends) -> tuple[Verdict, str]:
 
 
 def _occupied_text(occupied: Occupied) -> str:
-    from errno import EADDRINUSE, EADDRNOTAVAIL
-
-    address, port = occupied.address
+    address, _ = occupied.address
     if occupied.errno == EADDRNOTAVAIL:
         return f"{address} is not an address of the loopback interface; install puts it there"
-    if occupied.errno == EADDRINUSE and address not in PASSTHROUGH.values():
+    if occupied.errno == EADDRINUSE and address in LOCALHOST.values():
         return f"{_text(occupied.address)} is in use: a sidecar, or another program, runs already"
-    return f"cannot listen at {_text((address, port))}: {occupied.strerror}"
+    return f"cannot listen at {_text(occupied.address)}: {occupied.strerror}"
 
 
 def _text(address: tuple[str, int]) -> str:

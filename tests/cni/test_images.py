@@ -246,6 +246,12 @@ def test_without_net_admin_it_says_which_capability_is_missing(pods: Pods) -> No
     assert "CAP_NET_ADMIN" in ended.stdout + ended.stderr
 
 
+def test_net_admin_alone_is_enough_where_the_kernel_has_nf_tables(pods: Pods) -> None:
+    ended = pods.init(pods.start(), (*SEALED, "--user=0:0", "--cap-add=NET_ADMIN"))
+    assert ended.status == 0, ended.stderr
+    assert "installed (IPv4 and IPv6, backend nftables)" in ended.stdout
+
+
 # --- kuma-validation ------------------------------------------------------------------------------
 
 
