@@ -18,14 +18,14 @@ WORLD = ("80", "443", "53", "3306")
 
 
 @pytest.fixture(scope="session")
-def bare() -> Iterator[Node]:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Boot a node without our plugin, with the pod ``world`` to talk to."""
     if reason := lacking():
         pytest.skip(reason)
     node = Node()
     try:
         node.boot()
-        load_images(node)
+        load_images(node, tmp_path_factory.mktemp("images"))
         node.apply(plain_pod("world", ["serve", "world", *WORLD]))
         yield node
     finally:

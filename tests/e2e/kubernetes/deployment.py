@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.images import INIT, cni_image, init_image
+from e2e.kubernetes.images import LAUNCHER, write_next_version
+from lab.images import CNI, INIT, cni_image, init_image
 from lab.processes import eventually
 
 if TYPE_CHECKING:
@@ -19,12 +20,26 @@ DAEMON_SET = "daemonset/kuma-cni-node"
 INIT_IMAGE = INIT
 """The image of the init container, which is the validation's with CNI."""
 PLUGIN = "kuma-cni"
+NEXT = CNI.partition(":")[0] + ":next"
 
 
-def load_images(node: Node) -> None:
-    """Import our two images."""
+def load_images(node: Node, folder: Path) -> None:
+    """Import our two images, and the plugin's as its next version will be."""
     node.load(init_image())
     node.load(cni_image())
+    archive = folder / "next.tar"
+    write_next_version(archive, NEXT, cni_image())
+    node.load(archive)
+
+
+def upgrade(node: Node, image: str) -> None:
+    """Begin a rollout of another version."""
+    node.kubectl("set", "image", DAEMON_SET, NAMESPACE, f"install-cni={image}")
+
+
+def version(node: Node) -> str:
+    """Return which version of the plugin pods are started with: a digest of the launcher."""
+    return node.run(("sha256sum", f"/{LAUNCHER}")).stdout.split()[0]
 
 
 def deploy(node: Node) -> None:
@@ -35,7 +50,11 @@ def deploy(node: Node) -> None:
 
 def await_rollout(node: Node) -> None:
     """Wait until the DaemonSet is as it is meant to be."""
-    node.kubectl("rollout", "status", DAEMON_SET, NAMESPACE, "--timeout=45s")
+    words = ("rollout", "status", DAEMON_SET, NAMESPACE, "--timeout=45s")
+    if node.kubectl(*words, check=False).status:
+        events = node.kubectl("describe", "pods", NAMESPACE, "--selector=app=kuma-cni")
+        said = node.logs("kuma-cni-node-*", "install-cni", "kube-system")
+        raise AssertionError(f"{events.stdout[-3000:]}\n" + "\n".join(said[-30:]))
 
 
 def remove(node: Node) -> None:

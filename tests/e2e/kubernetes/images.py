@@ -6,12 +6,14 @@ import hashlib
 import io
 import json
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+LAUNCHER = "opt/cni/bin/kuma-cni"
+"""In the image of our plugin, as on the node."""
 FOLDERS = ("etc", "proc", "sys", "dev", "tmp", "run")
 
 
@@ -20,12 +22,49 @@ def write_image(
 ) -> None:
     """Write an image of one layer: the programs by their paths in it, run as ``command``."""
     layer = _layer(programs)
-    config = {
+    config: dict[str, Any] = {
         "architecture": "amd64",
         "os": "linux",
         "config": {"Cmd": list(command)},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
     }
+    _write(target, name, config, layer)
+
+
+def write_next_version(target: Path, name: str, source: Path) -> None:
+    """Write an image of our plugin whose launcher is another file; else as ``source`` has it."""
+    with tarfile.open(source) as archive:
+        manifest = json.loads(_read(archive, "manifest.json"))[0]
+        config = json.loads(_read(archive, manifest["Config"]))
+        layer = _read(archive, manifest["Layers"][0])
+    _write(target, name, config, _with_longer_launcher(layer))
+
+
+def _with_longer_launcher(layer: bytes) -> bytes:
+    """Return a layer whose launcher ends in one byte more: what follows an ELF file is ignored."""
+    buffer = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(layer)) as given,
+        tarfile.open(fileobj=buffer, mode="w") as made,
+    ):
+        for entry in given:
+            content = _read(given, entry.name) if entry.isreg() else b""
+            if entry.name == LAUNCHER:
+                content += b"\0"
+                entry.size += 1
+            made.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _read(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        raise ValueError(f"{name} is no file")
+    return file.read()
+
+
+def _write(target: Path, name: str, config: dict[str, Any], layer: bytes) -> None:
+    digest = hashlib.sha256(layer).hexdigest()
+    config["rootfs"] = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
     manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
     with tarfile.open(target, "w") as archive:
         _put(archive, "config.json", json.dumps(config).encode())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from e2e.kubernetes.deployment import DAEMON_SET, NAMESPACE, await_rollout, installers
+from e2e.kubernetes.deployment import NEXT, await_rollout, upgrade, version
 from e2e.kubernetes.node import Node
 from e2e.kubernetes.pods import GENERATIONS, mesh_pod
+from lab.images import CNI
 from lab.processes import eventually
 
 WAVES, AT_ONCE = 4, 5
@@ -17,20 +18,20 @@ def test_no_mesh_pod_runs_without_rules_while_the_daemonset_is_rolled(
 ) -> None:
     target = f"tcp://{world[0]}:80"
     answers: dict[str, dict[str, str]] = {}
-    rolled = []
+    versions = []
     for wave in range(WAVES):
-        before = installers(node)
-        node.kubectl("rollout", "restart", DAEMON_SET, NAMESPACE)
+        upgrade(node, (NEXT, CNI)[wave % 2])
         for names in coming_and_going(node, wave, target):
             answers |= {name: node.answers(name) for name in names}
         await_rollout(node)
-        rolled.append(set(before).isdisjoint(installers(node)))
+        versions.append(version(node))
     # As its first act each pod asked the world, and met its sidecar.
     assert len(answers) == WAVES * AT_ONCE
     assert {tuple(said.items()) for said in answers.values()} == {
         ((target, f"sidecar outbound to {world[0]}:80"),)
     }
-    assert rolled == [True] * WAVES
+    assert versions[0] != versions[1]
+    assert versions == versions[:2] * (WAVES // 2)
 
 
 def coming_and_going(node: Node, wave: int, target: str) -> Iterator[list[str]]:

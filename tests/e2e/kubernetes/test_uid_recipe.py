@@ -40,4 +40,8 @@ def test_the_user_of_the_annotations_reaches_out_before_the_sidecar_is_there(
     own = [address.strip("[]") for address in node.addresses(name)]
     direct = [answer for here in own for answer in (*[f"world from {here}"] * 2, "refused")]
     assert list(node.answers(name, f"early-{INIT}").values()) == direct
-    assert list(node.answers(name, f"early-{OTHER}").values()) == ["refused"] * 6
+    captured = node.answers(name, f"early-{OTHER}")
+    for target in targets:
+        # A captured datagram is answered by nobody; whether that is told is the kernel's affair.
+        nobody = {"refused", "timeout"} if target.startswith("udp") else {"refused"}
+        assert captured[target] in nobody, captured
