@@ -56,6 +56,29 @@ redirect:
   outbound:
     excludePorts: 8080,8443
 """
+WITH_EXCLUSIONS = {
+    "cniMode": True,
+    "kumaDPUser": "5678",
+    "redirect": {
+        "dns": {"enabled": True, "captureAll": True},
+        "inbound": {"excludePorts": [9901], "excludePortsForIPs": ["192.0.2.0/24"]},
+        "outbound": {
+            "excludePorts": [3306],
+            "excludePortsForIPs": ["192.0.2.7", "2001:db8::/64"],
+            "excludePortsForUIDs": ["tcp:443:1234", "udp:53:1234"],
+        },
+    },
+}
+SINGLE = {
+    "kuma.io/sidecar-injected": "true",
+    "kuma.io/sidecar-uid": "5678",
+    "kuma.io/builtin-dns": "enabled",
+    "kuma.io/builtin-dns-port": "15053",
+    "kuma.io/transparent-proxying-inbound-port": "15006",
+    "kuma.io/transparent-proxying-outbound-port": "15001",
+    "traffic.kuma.io/exclude-outbound-ports": "3306",
+}
+"""Annotations of a control plane that writes no document (Kuma 2.x)."""
 ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 PLAIN = {"kubernetes.io/config.seen": "2026-11-21T10:00:00Z"}
 
@@ -71,6 +94,8 @@ def captured(document: str) -> dict[str, str]:
 PLUGIN_RUNS = {
     "skip": ("ADD", PLAIN),
     "json": ("ADD", captured(json.dumps(DOCUMENT))),
+    "exclusions": ("ADD", captured(json.dumps(WITH_EXCLUSIONS))),
+    "single": ("ADD", PLAIN | SINGLE),
     "yaml": ("ADD", captured(AS_YAML)),
     "del": ("DEL", captured(json.dumps(DOCUMENT))),
 }
