@@ -30,6 +30,8 @@ Options:
   --help         print this and end
 """
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+YEAR = 4
+"""Digits that a time begins with."""
 HEAD = ("time", "level", "event", "verb", "namespace", "pod")
 """Fields that are printed without their name, or as part of the pod's."""
 LARGEST = 16 << 20
@@ -111,7 +113,10 @@ def start_of(since: str) -> str:
     if number.isascii() and number.isdigit() and unit in UNITS:
         began = max(0.0, time.time() - int(number[:9]) * UNITS[unit])
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
-    if since and not (since[:4].isdigit() and set(since) <= set("0123456789-T:.Z")):
+    year = since[:YEAR]
+    if since and not (
+        len(year) == YEAR and year.isdigit() and set(since) <= set("0123456789-T:.Z")
+    ):
         raise Wrong(f"--since {since[:40]!a}: write 15m, 2h or a time such as 2026-03-01T12")
     return since
 
