@@ -32,7 +32,6 @@ from kuma_net.values import Family, PortSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Literal, TypeAlias
 
     from kuma_net.host.arrivals import Arrival
@@ -49,6 +48,8 @@ ONE_TRY = 1.0
 """Seconds for one connection: on loopback it takes microseconds, but processor time is rationed."""
 TARGETS = range(20000, 30000)
 """Ports that connections are sent to: nobody serves there, and clients get higher ones."""
+ENOUGH = 16
+"""Ports to try one after the other where others are in use."""
 
 NO_INBOUND = "inbound capture is off in the configuration (redirect.inbound.enabled)"
 NO_OUTBOUND = (
@@ -84,14 +85,15 @@ def validate(config: Config, patience: float = PATIENCE) -> ValidationReport:
     inbound, outbound = config.redirect.inbound, config.redirect.outbound
     if not inbound.enabled:
         return ValidationReport((Finding(Family.IPV4, "inbound", "left out", NO_INBOUND),))
-    if not outbound.enabled:
-        return ValidationReport((Finding(Family.IPV4, "inbound", "not proven", NO_OUTBOUND),))
-    excluded = PortSet() if outbound.include_ports else outbound.exclude_ports
+    targets = _targets(PortSet() if outbound.include_ports else outbound.exclude_ports)
+    if not outbound.enabled or not targets:
+        why = NO_PORT if outbound.enabled else NO_OUTBOUND
+        return ValidationReport((Finding(Family.IPV4, "inbound", "not proven", why),))
     until = monotonic() + patience
     while True:
         findings = (
-            *_family(Family.IPV4, inbound.port, excluded, until),
-            *_ipv6(config, excluded, until),
+            *_family(Family.IPV4, inbound.port, targets, until),
+            *_ipv6(config, targets, until),
         )
         report = ValidationReport(findings)
         if not report.exit_code:
@@ -101,20 +103,19 @@ def validate(config: Config, patience: float = PATIENCE) -> ValidationReport:
         sleep(PAUSE)
 
 
-def _ipv6(config: Config, excluded: PortSet, until: float) -> tuple[Finding, ...]:
+def _ipv6(config: Config, targets: tuple[int, ...], until: float) -> tuple[Finding, ...]:
     """Try IPv6 unless install leaves it out as well."""
     there, why = ipv6_to_capture(config)
     if not there:
         return (Finding(Family.IPV6, "inbound", "left out", why),)
     inbound = config.redirect.inbound
-    return _family(Family.IPV6, inbound.port_ipv6 or inbound.port, excluded, until)
+    return _family(Family.IPV6, inbound.port_ipv6 or inbound.port, targets, until)
 
 
-def _family(family: Family, port: int, excluded: PortSet, until: float) -> tuple[Finding, ...]:
+def _family(
+    family: Family, port: int, targets: tuple[int, ...], until: float
+) -> tuple[Finding, ...]:
     """Try both paths of a family once."""
-    targets = tuple(islice(_targets(excluded), 16))
-    if not targets:
-        return (Finding(family, "inbound", "not proven", NO_PORT),)
     patience = min(ONE_TRY, max(until - monotonic(), PAUSE))
     try:
         with Ends(family, port, targets) as ends:
@@ -127,12 +128,11 @@ def _family(family: Family, port: int, excluded: PortSet, until: float) -> tuple
     return found, Finding(family, "passthrough", *_judge_passthrough(passthrough, ends))
 
 
-def _targets(excluded: PortSet) -> Iterator[int]:
-    """Yield ports to try, from anywhere on: two who validate at once should not meet."""
+def _targets(excluded: PortSet) -> tuple[int, ...]:
+    """Return a few ports to try, from anywhere on: two who validate at once should not meet."""
     start = int.from_bytes(urandom(2), "big") % len(TARGETS)
-    for port in (*TARGETS[start:], *TARGETS[:start]):
-        if port not in excluded:
-            yield port
+    turned = (*TARGETS[start:], *TARGETS[:start])
+    return tuple(islice((port for port in turned if port not in excluded), ENOUGH))
 
 
 def _judge_inbound(arrival: Arrival, ends: Ends, port: int) -> tuple[Verdict, str]:
