@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,6 @@ from lab.users import LabWithUsers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PLAIN = documented(PLAIN_DOCUMENT)
 PLUGIN = str(BIN / "kuma-cni")
@@ -63,13 +63,18 @@ def test_what_is_no_network_namespace_is_refused_at_once(kind: str, tmp_path: Pa
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     path = "/proc/self/ns/mnt" if kind == "mounts" else str(tmp_path / kind)
-    began, open_before = time.monotonic(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    began, open_before = time.monotonic(), descriptors()
     with pytest.raises(CniError) as caught, PodNamespace(path):
         pass
     assert caught.value.code == INVALID_NETNS
     assert "not a network namespace" in caught.value.details
     assert time.monotonic() - began < 2
-    assert len(os.listdir("/proc/self/fd")) == open_before  # noqa: PTH208
+    assert descriptors() == open_before
+
+
+def descriptors() -> int:
+    """Return how many files this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_link_to_a_namespace_leads_there(host: Host, tmp_path: Path) -> None:
@@ -150,8 +155,8 @@ def test_our_own_is_refused_without_proc_too(caller: Caller) -> None:
 
 def hide_proc(netns: str, path: str) -> None:
     """Mount a namespace where it can be named, and an empty folder over /proc."""
-    with open(path, "wb"):  # noqa: PTH123 - a place for the mount
-        mount(netns, path, "none", MS_BIND)
+    Path(path).touch()
+    mount(netns, path, "none", MS_BIND)
     mount("nothing", "/proc", "tmpfs")
 
 
