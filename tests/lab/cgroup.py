@@ -49,12 +49,14 @@ class Cgroup:
 
     def remove(self) -> None:
         """Remove the tree, whose processes have been killed, and dismiss the janitor."""
-        remove_tree(self.path)
-        self._dismiss()
+        if self._janitor:
+            remove_tree(self.path)
+            self._dismiss()
 
     def _dismiss(self) -> None:
         os.kill(self._janitor, signal.SIGKILL)
         os.waitpid(self._janitor, 0)
+        self._janitor = 0
 
 
 def hierarchy() -> Path:

@@ -29,7 +29,7 @@ from pyroute2 import IPRoute
 from lab import witness
 from lab.building import MissingProgram
 from lab.cgroup import Cgroup
-from lab.host import Host, settle
+from lab.host import Host, settle, write_here
 from lab.rows import rules_here
 from lab.servers import Door, open_doors
 from lab.system import (
@@ -68,19 +68,15 @@ class Node(Host):
         self._cgroup = Cgroup()
         try:
             super().__init__(name, partial(_settle, self._cgroup))
+            self.call(_furnish, {name: str(path) for name, path in programs.items()})
         except BaseException:
-            self._cgroup.remove()
+            self.stop()
             raise
-        self.call(_furnish, {name: str(path) for name, path in programs.items()})
-        # A local route is enough to send from an IPv4 address, not from an IPv6 one.
-        self.sysctl("net.ipv6.ip_nonlocal_bind", "1")
 
     def stop(self) -> None:
         """End it with all its processes; afterwards nothing is left of it."""
-        alive = self._alive
         super().stop()
-        if alive:
-            self._cgroup.remove()
+        self._cgroup.remove()
 
     def listen(self, doors: Iterable[Door]) -> None:
         """Serve the doors that are not served yet."""
@@ -165,6 +161,8 @@ def _furnish(programs: dict[str, str]) -> None:
     with IPRoute() as routes:
         routes.link("set", index=1, state="up")
         answer_for(routes, ANSWERED)
+    # A local route is enough to send from an IPv4 address, not from an IPv6 one.
+    write_here("/proc/sys/net/ipv6/ip_nonlocal_bind", "1")
 
 
 def _overlay(folder: Path) -> None:
