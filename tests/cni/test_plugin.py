@@ -220,7 +220,7 @@ def test_of_a_pod_that_was_looked_up_a_record_is_kept(host: Host, tmp_path: Path
     attached.delete()
     assert "kuma_net" not in state(host)[1]
     assert attached.drift() == ""
-    assert list((tmp_path / "state").iterdir()) == []
+    assert list((tmp_path / "state" / "net").iterdir()) == []
     assert len(api.asked) == 1, "CHECK and DEL ask nobody"
 
 
@@ -266,8 +266,16 @@ def test_gc_forgets_attachments_that_are_gone(host: Host, tmp_path: Path) -> Non
     for valid, kept in ((None, 1), (((CONTAINER, "eth0"),), 1), ((("other", "eth0"),), 0)):
         netconf = attached.netconf.replace(valid_attachments=valid)
         attached.plugin.gc(attached.request("GC", netconf=netconf))
-        assert len(list((tmp_path / "state").iterdir())) == kept
+        assert len(list((tmp_path / "state" / "net").iterdir())) == kept
     assert events(attached)[1:] == ["nothing to forget", "forgot records", "forgot records"]
+
+
+def test_gc_of_one_network_forgets_nothing_of_another(host: Host, tmp_path: Path) -> None:
+    attached = Attached(tmp_path, host, None, Api(MESH_POD))
+    attached.add()
+    other = attached.netconf.replace(name="other", valid_attachments=())
+    attached.plugin.gc(attached.request("GC", netconf=other))
+    assert len(list((tmp_path / "state" / "net").iterdir())) == 1
 
 
 def test_status_finds_that_this_node_can_serve(tmp_path: Path) -> None:

@@ -100,10 +100,10 @@ def test_a_container_of_the_mesh_is_captured_as_the_api_server_says_and_released
     node.call(os.kill, server, signal.SIGKILL)
     with Inside(node, netns) as inside:
         inside.check(PLAIN + "workload tcp world:3306 -> direct")
-    kept = node.run(["ls", STATE_DIR]).stdout.split()
+    kept = node.run(["ls", f"{STATE_DIR}/lab"]).stdout.split()
     assert len(kept) == 1
     podman.remove("meshed")
-    assert node.run(["ls", STATE_DIR]).stdout == ""
+    assert node.run(["ls", f"{STATE_DIR}/lab"]).stdout == ""
     assert not node.call(os.path.exists, netns)
 
 

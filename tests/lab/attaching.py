@@ -61,6 +61,7 @@ class Attached:
         self.folder = folder
         self.plugin = KumaCni(pods, PluginLog, Records)
         places = {
+            "name": "net",
             "log_level": "debug",
             "log_file": str(folder / "cni.log"),
             "log_socket": "",

@@ -124,6 +124,10 @@ class KumaCni:
             raise
         getattr(log, level)(event, took_ms=_since(began), **fields)
 
+    def _records_of(self, netconf: Netconf) -> Records:
+        """Return a network's records: GC speaks of one network, and others may use us too."""
+        return self._records(f"{netconf.state_dir}/{netconf.name}")
+
     def _add(self, request: Request) -> Told:
         netconf, identity = request.netconf, pod_identity(request.args)
         decision = decide(netconf, identity)
@@ -132,7 +136,7 @@ class KumaCni:
             fetched = self._pods(decision, netconf)
             decision = decide_fetched(netconf, identity, fetched)
             if not isinstance(decision, Skip):
-                records = self._records(netconf.state_dir)
+                records = self._records_of(netconf)
                 kept = records.put(request.container_id, request.ifname, fetched.annotations)
                 notes += (kept,) if kept else ()
         if isinstance(decision, Skip):
@@ -148,7 +152,7 @@ class KumaCni:
         netconf, identity = request.netconf, pod_identity(request.args)
         decision = decide(netconf, identity)
         if isinstance(decision, LookUp):
-            kept = self._records(netconf.state_dir).get(request.container_id, request.ifname)
+            kept = self._records_of(netconf).get(request.container_id, request.ifname)
             if kept is None:
                 return "debug", "left alone", {"reason": "there is no record of it"}
             decision = decide(netconf.replace(annotations=kept), identity)
@@ -163,7 +167,7 @@ class KumaCni:
     def _delete(self, request: Request) -> Told:
         found = concerned(request.netconf, pod_identity(request.args))
         if isinstance(found, LookUp):
-            records = self._records(request.netconf.state_dir)
+            records = self._records_of(request.netconf)
             if records.get(request.container_id, request.ifname) is None:
                 found = Skip("there is no record of it")
         if isinstance(found, Skip):
@@ -173,14 +177,14 @@ class KumaCni:
         except (CniError, KumaNetError, OSError) as problem:
             return "warning", "not removed", {"error": str(problem)}
         if isinstance(found, LookUp):
-            self._records(request.netconf.state_dir).drop(request.container_id, request.ifname)
+            self._records_of(request.netconf).drop(request.container_id, request.ifname)
         return "info" if removed else "debug", "released", {"removed": "; ".join(removed)}
 
     def _gc(self, request: Request) -> Told:
         valid = request.netconf.valid_attachments
         if valid is None:
             return "debug", "nothing to forget", {"reason": "the runtime sent no list"}
-        forgotten = self._records(request.netconf.state_dir).keep_only(valid)
+        forgotten = self._records_of(request.netconf).keep_only(valid)
         return "info" if forgotten else "debug", "forgot records", {"count": forgotten}
 
     def _status(self, request: Request) -> Told:

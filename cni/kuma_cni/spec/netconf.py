@@ -40,7 +40,7 @@ class Netconf(Record):
     * ``kubeconfig``, ``exclude_namespaces``: Kuma's fields under ``kubernetes``; ``own_namespace``
       is the installer's, from the same place.
     * ``log_level``, ``log_file``, ``log_socket``: how the plugin logs; empty: not there.
-    * ``state_dir``: where records of attachments lie.
+    * ``state_dir``: where records of attachments lie, in a folder for each network.
     * ``valid_attachments``: GC: (container id, interface) pairs; None where no list was sent.
     """
 
