@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +13,17 @@ from kuma_net import __version__
 from kuma_net.record import Record
 from lab.archive import write_image
 from lab.building import MissingProgram
+from lab.bundle import launcher
 from lab.case import PLAIN
 from lab.images import INIT, init_image, room_for_images_here
 from lab.inside import Inside
-from lab.networks import bridge, conflist
+from lab.networks import OURS, bridge, conflist
 from lab.node import Node
 from lab.podman import Podman
 from lab.rows import FAMILIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lab.host import Ended
 
@@ -29,6 +31,7 @@ SEALED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL")
 AS_INIT = (*SEALED, "--user=0:0", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW")
 AS_SIDECAR = (*SEALED, "--user=5678:5678", "--security-opt=no-new-privileges")
 """How an injector has init containers run: kuma-init, and kuma-validation."""
+OF_ANNOTATION = "traffic.kuma.io/transparent-proxy-config"
 BASE = "/tmp/transparent-proxy/base"
 DOCUMENT = f"--config={BASE}/config.yaml"
 VALIDATOR = ("install", "transparent-proxy-validator", "--config-file=/tmp/.kumactl")
@@ -56,8 +59,26 @@ class Pods:
 
     def inside(self, pod: str) -> Inside:
         """Return a process in the pod's network namespace."""
+        return Inside(self.node, self.netns(pod))
+
+    def netns(self, pod: str) -> str:
+        """Return the file of a pod's network namespace."""
         key = ("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", pod)
-        return Inside(self.node, self.podman.run(*key).stdout.strip())
+        return self.podman.run(*key).stdout.strip()
+
+    def plug(self, pod: str, annotations: Mapping[str, str]) -> None:
+        """Have the plugin called for a pod, as containerd does."""
+        sent = {"io.kubernetes.cri.pod-annotations": annotations}
+        entry = OURS | {"cniVersion": "1.0.0", "name": "lab", "runtimeConfig": sent}
+        environ = {
+            "CNI_COMMAND": "ADD",
+            "CNI_CONTAINERID": pod,
+            "CNI_NETNS": self.netns(pod),
+            "CNI_IFNAME": "eth0",
+            "CNI_PATH": "/opt/cni/bin",
+            "CNI_ARGS": f"K8S_POD_NAMESPACE=demo;K8S_POD_NAME={pod}",
+        }
+        self.node.run([str(launcher())], stdin=json.dumps(entry), environ=environ)
 
     def init(self, pod: str, how: tuple[str, ...], *words: str, document: str = "") -> Ended:
         """Run an init container in a pod; a document stands where an injector puts it."""
@@ -247,7 +268,9 @@ def test_without_net_admin_it_says_which_capability_is_missing(pods: Pods) -> No
 
 
 def test_net_admin_alone_is_enough_where_the_kernel_has_nf_tables(pods: Pods) -> None:
-    ended = pods.init(pods.start(), (*SEALED, "--user=0:0", "--cap-add=NET_ADMIN"))
+    network = f"--network=container:{pods.start()}"
+    how = (*SEALED, "--user=0:0", "--cap-add=NET_ADMIN")  # and not even /tmp to write
+    ended = pods.podman.run("run", "--rm", network, *how, INIT, check=False)
     assert ended.status == 0, ended.stderr
     assert "installed (IPv4 and IPv6, backend nftables)" in ended.stdout
 
@@ -274,6 +297,18 @@ def test_the_validator_proves_capture_as_the_sidecars_user(
         assert any(
             line.startswith(promise) and " proven: " in line for line in ended.stdout.splitlines()
         )
+
+
+def test_the_validator_proves_what_the_plugin_did(pods: Pods) -> None:
+    pod = pods.start()
+    document = f"cniMode: true\n{DEFAULTS}"
+    pods.plug(pod, {"kuma.io/sidecar-injected": "true", OF_ANNOTATION: document})
+    words = (*VALIDATOR, f"--transparent-proxy-config={BASE}/config.yaml")
+    ended = pods.init(pod, AS_SIDECAR, *words, document=document)
+    assert ended.status == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count(" proven: ") == 4
+    later = pods.init(pod, AS_INIT, "install", "transparent-proxy", DOCUMENT, document=document)
+    assert "nothing to do: installed already" in later.stdout
 
 
 @pytest.mark.slow

@@ -201,9 +201,10 @@ def test_rules_of_others_that_break_a_path_are_found(
     assert words in found
 
 
-def test_a_port_in_use_is_told(host: Host) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - as sidecars do
+def test_a_port_in_use_is_told(host: Host, address: str) -> None:
     host.call(install_here, IPV4_ONLY)
-    host.call(occupy_here, 15006)
+    host.call(occupy_here, 15006, address)
     report = asked(host, IPV4_ONLY)
     assert "127.0.0.1:15006 is in use" in told(report, Family.IPV4, "inbound")
     assert report.exit_code == 1
@@ -311,9 +312,9 @@ def test_capture_that_is_off_ends_with_0_and_says_so(host: Host) -> None:
 # --- what runs in the host ------------------------------------------------------------------------
 
 
-def occupy_here(port: int) -> None:
+def occupy_here(port: int, address: str = "127.0.0.1") -> None:
     """Listen in a child, accepting and saying nothing."""
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server((address, port))
     fork_here(partial(time.sleep, 600))
     listener.close()
 
