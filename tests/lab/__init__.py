@@ -17,6 +17,7 @@ For the CNI plugin:
 ``kubelet``, ``cri``        pods by containerd, as a kubelet makes them
 ``libcni``, ``attached``    plugins driven without a runtime; ``networks``: lists of them
 ``inside``, ``pods``        packets of a pod; pods as injectors annotate them
+``bundle``, ``images``        what ships, built when an input has changed
 ``witness``, ``pod_api``    a plugin that writes down what it is asked; an API server
 
 For the resolver:
