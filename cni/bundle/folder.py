@@ -25,19 +25,21 @@ class Folder:
         self.origins: dict[str, Path] = {}
         self._programs: set[str] = set()
 
-    def put(self, path: str, data: bytes, origin: Path | None = None) -> None:
+    def put(
+        self, path: str, data: bytes, origin: Path | None = None, *, program: bool = False
+    ) -> None:
         """Add a file, perhaps made of one of the machine's; raises ValueError if it is there."""
         if path in self.files:
             raise ValueError(f"{path} is there already")
         self.files[path] = data
         if origin is not None:
             self.origins[path] = origin
+        if program:
+            self._programs.add(path)
 
     def copy(self, path: str, origin: Path, *, program: bool = False) -> None:
         """Add a file of the machine as it is."""
-        self.put(path, origin.read_bytes(), origin)
-        if program:
-            self._programs.add(path)
+        self.put(path, origin.read_bytes(), origin, program=program)
 
     def digest(self) -> str:
         """Return a name for exactly these contents."""

@@ -26,17 +26,32 @@ LIBRARY = f"lib/python{VERSION}"
 LANDMARK = f"{LIBRARY}/os.pyc"
 """By this file it knows the place; it is empty, as the real ``os`` is inside the interpreter."""
 
+PRELOAD = b"/etc/ld.so.preload"
+"""ld.so(8)."""
+
 
 def put_interpreter(folder: Folder, architecture: Architecture, extensions: list[Path]) -> None:
     """Add interpreter, loader, extension modules, and all libraries that they need."""
     folder.copy(f"bin/python{VERSION}", Path(PYTHON), program=True)
     loader = Path(architecture.loader)
-    folder.copy(f"lib/{loader.name}", loader, program=True)
+    folder.put(f"lib/{loader.name}", deaf(loader), loader, program=True)
     for path in extensions:
         folder.copy(f"{LIBRARY}/lib-dynload/{path.name}", path)
     for name, path in libraries([Path(PYTHON), *extensions], architecture).items():
         if name != loader.name:
             folder.copy(f"lib/{name}", path)
+
+
+def deaf(loader: Path) -> bytes:
+    """Return the loader without the name of a file that it would read on any machine.
+
+    Libraries that a machine wants in each of its programs are not for ours, which may well have
+    another C library than they.  No option keeps the loader from that file; an empty path does.
+    """
+    data = loader.read_bytes()
+    if data.count(PRELOAD) != 1:
+        raise SystemExit(f"{loader} names {PRELOAD.decode()} {data.count(PRELOAD)} times, not once")
+    return data.replace(PRELOAD, bytes(len(PRELOAD)))
 
 
 def libraries(files: Iterable[Path], architecture: Architecture) -> dict[str, Path]:

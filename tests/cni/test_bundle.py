@@ -131,6 +131,22 @@ def test_the_callers_environment_reaches_neither_loader_nor_interpreter(
     assert caller.tables(pod) == ["kuma_net"]
 
 
+def test_what_a_machine_preloads_into_its_programs_stays_out_of_ours(
+    caller: Caller, tmp_path: Path
+) -> None:
+    evil = tmp_path / "evil.so"
+    (tmp_path / "evil.c").write_text(EVIL)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", evil, tmp_path / "evil.c"], check=True)
+    caller.write("/etc/ld.so.preload", f"{evil}\n")
+    try:
+        assert caller.ask("/bin/true", {}).code == 66, "a program that is not ours falls for it"
+        answered = caller.ask(str(bundle() / "kuma-cni"), VERSION)
+    finally:
+        caller.write("/etc/ld.so.preload", "")
+    assert (answered.code, answered.stderr) == (0, "")
+    assert answered.printed is not None
+
+
 def test_what_stands_in_the_working_directory_is_not_imported(tmp_path: Path) -> None:
     for name in ("kuma_cni", "posix", "encodings", "_json"):
         (tmp_path / f"{name}.py").write_text("print('evil')\n")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import marshal
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from architecture import ARCHITECTURES, this_architecture
 from closure import Finder
 from elf import read_elf
 from folder import Folder
+from parts import make_launcher
 from record import record
 from shelves import read_runs, shelves
 
+from kuma_net import __version__
 from lab.bundle import ROOT, bundle
 from lab.inside_bundle import folder_of, run_inside
 from lab.processes import eventually
@@ -180,13 +182,15 @@ def test_licences_that_are_pointed_at_are_there() -> None:
 
 
 @pytest.fixture
-def newer(copy: Path, tmp_path: Path) -> Iterator[Path]:
-    """Build a bundle of another version."""
-    init = copy / "kuma_net/__init__.py"
-    text = init.read_text()
-    init.write_text(re.sub(r'__version__ = ".*"', '__version__ = "99.0"', text))
-    yield built(copy, tmp_path / "newer")
-    init.write_text(text)
+def newer(tmp_path: Path) -> Path:
+    """Make a bundle that says something else: another folder, and the launcher that belongs to it."""
+    place = tmp_path / "newer"
+    folder = place / "kuma-cni-0123456789abcdef"
+    shutil.copytree(folder_of(bundle()), folder)
+    code = compile("import sys; sys.stdout.write('newer\\n')", "start", "exec")
+    (folder / "start").write_bytes(marshal.dumps(code))
+    make_launcher(place / "kuma-cni", folder.name, this_architecture())
+    return place
 
 
 def test_it_is_replaced_while_it_runs_and_no_call_fails(newer: Path, tmp_path: Path) -> None:
@@ -218,8 +222,8 @@ def test_it_is_replaced_while_it_runs_and_no_call_fails(newer: Path, tmp_path: P
         caller.join()
     assert {code for code, _ in said} == {0}
     versions = [text for _, text in said]
-    assert versions[-1] == "kuma-cni 99.0\n"
-    assert versions[0] != versions[-1]
+    assert versions[0] == f"kuma-cni {__version__}\n"
+    assert versions[-1] == "newer\n"
     assert len(set(versions)) == 2
 
 
