@@ -183,7 +183,7 @@ def test_licences_that_are_pointed_at_are_there() -> None:
 
 @pytest.fixture
 def newer(tmp_path: Path) -> Path:
-    """Make a bundle that says something else: another folder, and the launcher that belongs to it."""
+    """Make another bundle: a folder of another name, with its launcher, that says so."""
     place = tmp_path / "newer"
     folder = place / "kuma-cni-0123456789abcdef"
     shutil.copytree(folder_of(bundle()), folder)
