@@ -25,7 +25,7 @@ from lab.host import fork_here
 from lab.kubelet import NETWORK_FILE, Kubelet
 from lab.networks import bridge, conflist
 from lab.node import BIN_DIR, CONF_DIR
-from lab.pods import ALONE, MESH, UNTOUCHED
+from lab.pods import ALONE, MESH, SINGLE, UNTOUCHED
 from lab.processes import eventually
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ class Installed:
         with self.kubelet.inside(sandbox) as inside:
             inside.check(rows)
 
+    def captured(self, sandbox: str) -> bool:
+        """Whether a pod has rules."""
+        with self.kubelet.inside(sandbox) as inside:
+            return inside.rules() != ""
+
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[Installed]:
@@ -100,15 +105,18 @@ def test_pods_are_captured_from_the_moment_the_installer_is_there_until_it_is_un
     installed: Installed,
 ) -> None:
     kubelet, node = installed.kubelet, installed.node
-    early, alone = kubelet.run(PodSpec("early", MESH)), kubelet.run(PodSpec("alone", ALONE))
+    # As an injector annotates a pod whose rules no init container makes.
+    early, alone = kubelet.run(PodSpec("early", SINGLE)), kubelet.run(PodSpec("alone", ALONE))
     installed.check(early, UNTOUCHED)
     installed.start()
     first = kubelet.run(PodSpec("first", MESH))
     installed.check(first, PLAIN)
+    # The pod that was too early is mended in place.
+    assert eventually(lambda: installed.captured(early)), node.read(LOG)
     # Neither pods nor the plugin need an installer that runs.
     installed.kill()
     second = kubelet.run(PodSpec("second", MESH))
-    for sandbox in (first, second):
+    for sandbox in (early, first, second):
         installed.check(sandbox, PLAIN)
     # Nor does an upgrade, which is one ending and another beginning, leave anything out.
     installed.start()
@@ -123,6 +131,7 @@ def test_pods_are_captured_from_the_moment_the_installer_is_there_until_it_is_un
     late = kubelet.run(PodSpec("late", MESH))
     installed.check(late, UNTOUCHED)
     installed.check(alone, UNTOUCHED)
+    assert not installed.captured(alone)
     installed.check(third, PLAIN)
     for sandbox in (early, alone, first, second, third, late):
         kubelet.remove(sandbox)
