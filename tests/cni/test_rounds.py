@@ -24,7 +24,7 @@ from lab.cri import PodSpec
 from lab.inside import Inside
 from lab.networks import bridge, conflist
 from lab.node import Node
-from lab.pods import ALONE, CASES, DOCUMENT, MESH, SINGLE, UNTOUCHED
+from lab.pods import ALONE, CASES, DOCUMENT, MESH, SINGLE
 from lab.repairing import Told, rounds_here
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ NETCONF = Netconf(exclude_namespaces=("kube-system",), own_namespace="kuma-syste
 SETTINGS = RepairSettings(netconf=NETCONF, interval=0.05)
 CNI = {"k8s.v1.cni.cncf.io/networks": "kuma-cni"}
 """What an injector writes where the plugin makes the rules."""
+BEFORE = """
+    workload     tcp world:80       -> direct
+    remote       tcp self:8080      -> direct
+"""
 REPAIRED = {"was": "missing"}
 
 
@@ -152,7 +156,7 @@ def marked(case: PodCase) -> PodSpec:
 def test_every_pod_gets_what_its_annotations_say_without_a_restart(cluster: Cluster) -> None:
     sandboxes = [cluster.run(marked(case)) for case in CASES]
     with cluster.inside(sandboxes[0]) as inside:
-        inside.check(UNTOUCHED)
+        inside.check(BEFORE)
         assert inside.rules() == ""
     told = cluster.repair()
     captured = sum(case.captured for case in CASES)

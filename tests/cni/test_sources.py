@@ -1,28 +1,26 @@
-"""Where the repair learns of pods, and what it bears: sockets that hang, pods that go, no socket.
+"""Where the repair learns of pods: a runtime that says what a test wants, or an API server.
 
-The runtime is one that says what a test wants; the pods' namespaces are real ones.
+The pods' namespaces are real ones.
 """
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kuma_cni.repair.settings import RepairSettings
 from kuma_cni.spec.netconf import Netconf
-from lab import unix_server
 from lab.api_server import ApiServer, answer, refuse
 from lab.certificates import Authority
 from lab.cri_server import Told, runtime, telling
 from lab.host import Host
-from lab.inside import rules_here
-from lab.repairing import Service, rounds_here
+from lab.repairing import rounds_here
+from lab.rows import rules_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lab.api_server import Act
 
@@ -99,67 +97,6 @@ def test_a_namespace_that_is_our_own_or_cannot_be_looked_at_is_a_failure(
         ((name, fields),) = rounds_here(settings(socket)).of("demo/odd")
     assert name == "cannot repair"
     assert said in fields["error"]
-
-
-@pytest.mark.parametrize(
-    "handler", [unix_server.hang, unix_server.ping, unix_server.drip, unix_server.close]
-)
-def test_a_runtime_that_hangs_stops_neither_loop_nor_service(
-    tmp_path: Path, handler: unix_server.Handler
-) -> None:
-    with (
-        runtime(tmp_path / "s", handler) as path,
-        Service(settings(path, patience=0.5)) as service,
-    ):
-        longest = 0.0
-        began = time.monotonic()
-        while service.rounds() < 2:
-            before = time.monotonic()
-            service.loop.turn(0.01)
-            longest = max(longest, time.monotonic() - before)
-        took = time.monotonic() - began
-        told = service.told()
-    assert took < 3.0
-    assert longest < 0.3, "the loop waited"
-    assert set(told.names()) == {"cannot look for pods"}
-    assert (told.counts["rounds_failed"], told.counts["last_round"]) == (2, 0.0)
-
-
-def test_a_runtime_that_comes_back_is_told(pod: Host, tmp_path: Path) -> None:
-    with Service(settings(str(tmp_path / "s"))) as service:
-        service.turn_until(lambda: service.counts.rounds_failed > 0)
-        with runtime(tmp_path / "s", telling(Told("a", "web", MESH, (netns(pod),)))):
-            service.turn_until(lambda: service.counts.rounds_done > 0)
-        names = service.told().names()
-    assert names[0] == "cannot look for pods"
-    assert names[-2:] == ["repaired", "looking for pods again"]
-
-
-def test_closing_ends_a_round_that_hangs(tmp_path: Path) -> None:
-    with (
-        runtime(tmp_path / "s", unix_server.hang) as path,
-        Service(settings(path)) as service,
-    ):
-        service.loop.turn(0.01)
-        child = service.repair._child
-        assert child is not None
-        service.repair.close()
-        assert not Path(f"/proc/{child.pid}").exists()
-
-
-def test_a_wish_to_look_now_is_a_round_at_once_or_right_after(tmp_path: Path) -> None:
-    with (
-        runtime(tmp_path / "s", telling()) as path,
-        Service(settings(path, interval=3600.0)) as service,
-    ):
-        service.turn_until(lambda: service.counts.rounds_done == 1)
-        service.repair.look_now()
-        service.turn_until(lambda: service.repair._child is not None)
-        service.repair.look_now()
-        service.repair.look_now()
-        service.turn_until(lambda: service.counts.rounds_done == 3)
-        service.loop.turn(0.05)
-        assert service.repair._child is None
 
 
 # --- by the API server --------------------------------------------------------------------------

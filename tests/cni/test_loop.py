@@ -1,0 +1,97 @@
+"""The repair as a service: rounds in time, one at a time, and a loop that never waits for them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kuma_cni.repair.settings import RepairSettings
+from lab import unix_server
+from lab.cri_server import Told, runtime, telling
+from lab.host import Host
+from lab.repairing import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MESH = {"kuma.io/sidecar-injected": "true", "k8s.v1.cni.cncf.io/networks": "kuma-cni"}
+
+
+@pytest.fixture
+def pod() -> Iterator[Host]:
+    """Make a network namespace that stands for a pod's."""
+    made = Host("pod")
+    yield made
+    made.stop()
+
+
+def netns(host: Host) -> str:
+    return f"/proc/{host.pid}/ns/net"
+
+
+def settings(endpoint: str, **changes: Any) -> RepairSettings:
+    return RepairSettings(interval=0.05, endpoint=endpoint).replace(**changes)
+
+
+@pytest.mark.parametrize(
+    "handler", [unix_server.hang, unix_server.ping, unix_server.drip, unix_server.close]
+)
+def test_a_runtime_that_hangs_stops_neither_loop_nor_service(
+    tmp_path: Path, handler: unix_server.Handler
+) -> None:
+    with (
+        runtime(tmp_path / "s", handler) as path,
+        Service(settings(path, patience=0.5)) as service,
+    ):
+        longest = 0.0
+        began = time.monotonic()
+        while service.rounds() < 2:
+            before = time.monotonic()
+            service.loop.turn(0.01)
+            longest = max(longest, time.monotonic() - before)
+        took = time.monotonic() - began
+        told = service.told()
+    assert took < 3.0
+    assert longest < 0.3, "the loop waited"
+    assert set(told.names()) == {"cannot look for pods"}
+    assert (told.counts["rounds_failed"], told.counts["last_round"]) == (2, 0.0)
+
+
+def test_a_runtime_that_comes_back_is_told(pod: Host, tmp_path: Path) -> None:
+    with Service(settings(str(tmp_path / "s"))) as service:
+        service.turn_until(lambda: service.counts.rounds_failed > 0)
+        with runtime(tmp_path / "s", telling(Told("a", "web", MESH, (netns(pod),)))):
+            service.turn_until(lambda: service.counts.rounds_done > 0)
+        names = service.told().names()
+    assert names[0] == "cannot look for pods"
+    assert names[-2:] == ["repaired", "looking for pods again"]
+
+
+def test_closing_ends_a_round_that_hangs(tmp_path: Path) -> None:
+    with (
+        runtime(tmp_path / "s", unix_server.hang) as path,
+        Service(settings(path)) as service,
+    ):
+        service.loop.turn(0.01)
+        child = service.repair._child
+        assert child is not None
+        service.repair.close()
+        assert not Path(f"/proc/{child.pid}").exists()
+
+
+def test_a_wish_to_look_now_is_a_round_at_once_or_right_after(tmp_path: Path) -> None:
+    with (
+        runtime(tmp_path / "s", telling()) as path,
+        Service(settings(path, interval=3600.0)) as service,
+    ):
+        service.turn_until(lambda: service.counts.rounds_done == 1)
+        service.repair.look_now()
+        service.turn_until(lambda: service.repair._child is not None)
+        service.repair.look_now()
+        service.repair.look_now()
+        service.turn_until(lambda: service.counts.rounds_done == 3)
+        service.loop.turn(0.05)
+        assert service.repair._child is None
