@@ -15,7 +15,8 @@ what is not mapped looks like 65534 to every rule, and the sidecar would be capt
 Nobody need be in that user namespace while the plugin runs, so there is no ``uid_map`` to read.
 A child process joins the namespace and tries to become that user; the kernel refuses with EINVAL
 an id that is not mapped (setresuid(2)).  A network namespace owned by the first user namespace,
-which is nearly every one, costs one ioctl and no child.
+which is nearly every one, costs one ioctl and no child.  Ids that exclusions name need not be
+mapped: nobody there can be whom they name.
 """
 
 from __future__ import annotations
