@@ -191,7 +191,10 @@ def common_licences(text: str) -> set[str]:
 
 def test_images_are_reproducible(tmp_path: Path) -> None:
     made_of = bundle()
+    storage = Path("/var/lib/containers")
+    before = sorted(storage.rglob("*"))
     images.build(made_of, tmp_path / "again")
+    assert sorted(storage.rglob("*")) == before, "the machine's own storage is not ours to use"
     for archive in images.images_of(made_of).iterdir():
         again = tmp_path / "again" / archive.name
         assert sha256(again.read_bytes()).digest() == sha256(archive.read_bytes()).digest()
