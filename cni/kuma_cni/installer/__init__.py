@@ -9,5 +9,6 @@
 ``keeper``      waiting for the primary network, coming back after being undone
 ``listening``   the socket that plugins send their log lines to
 ``counts``, ``pages``  metrics, readiness
+``repairing``   looking after pods that run already
 ``service``     all of these on one loop
 """

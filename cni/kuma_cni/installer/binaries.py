@@ -159,7 +159,10 @@ class Executable:
 
 
 def folders_named(launcher: bytes) -> tuple[str, ...]:
-    """Return the names of bundle folders that a launcher has inside."""
+    """Return the names of bundle folders that a launcher has inside.
+
+    Pieces of a name lie about in a compiled launcher, too: what counts is which folder is there.
+    """
     found = _FOLDER.findall(launcher[:_LARGEST])
     return tuple(dict.fromkeys([name.decode() for name in found]))
 

@@ -95,12 +95,15 @@ class Folder:
             descriptor = self._open(name, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
-        except OSError as problem:  # a link in a ring, a folder: a runtime cannot read it either
+        except OSError as problem:  # links in a ring: a runtime cannot read it either
             return f"unreadable: {problem.strerror}".encode()
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - by descriptor
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
-            return file.read(largest)
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(largest)
+        finally:
+            os.close(descriptor)
 
     def age(self, name: str) -> float:
         """Return how many seconds ago a file was last written; a day where that is unknown."""
@@ -174,7 +177,8 @@ class Folder:
         except OSError:
             os.fchmod(descriptor, mode)
             return
-        os.fchown(descriptor, known.st_uid, known.st_gid)
+        with suppress(PermissionError):  # an installer without CAP_CHOWN is root all the same
+            os.fchown(descriptor, known.st_uid, known.st_gid)
         os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
 
     def _keep(self, name: str) -> None:

@@ -339,6 +339,34 @@ OURS: Final = (
         "true",
         "Find running mesh pods without rules and install these in place.",
     ),
+    Option(
+        "KUMA_CNI_REPAIR_INTERVAL",
+        "repair_interval",
+        read_seconds,
+        "15",
+        "Seconds from the end of one look at all pods to the next.",
+    ),
+    Option(
+        "KUMA_CNI_HOST_ROOT",
+        "host_root",
+        read_path_or_none,
+        "/host",
+        "Where the node's /run is mounted, for the repair; what is not there is not used.",
+    ),
+    Option(
+        "CONTAINER_RUNTIME_ENDPOINT",
+        "runtime",
+        read_text,
+        "",
+        "The container runtime's socket on the node; empty: looked for at the usual places.",
+    ),
+    Option(
+        "NODE_NAME",
+        "node",
+        read_text,
+        "",
+        "This node's name, for asking the API server where the runtime does not answer.",
+    ),
 )
 """What Kuma's installer has no variable for."""
 

@@ -18,6 +18,8 @@ from kuma_cni.installer.keeper import Keeper
 from kuma_cni.installer.listening import LogSocket
 from kuma_cni.installer.pages import Pages
 from kuma_cni.installer.place import Place
+from kuma_cni.installer.repairing import begin_repair
+from kuma_cni.repair.counts import Counts as RepairCounts
 from kuma_net.errors import HostError
 from kuma_net.serving.http import HttpServer
 from kuma_net.serving.log import Log
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from kuma_cni.installer.options import Endpoint
     from kuma_cni.installer.settings import Settings
+    from kuma_cni.repair.loop import Repair
     from kuma_net.serving.families import Family
 
 SAMPLE: Final = Sample(20, 100)
@@ -46,12 +49,14 @@ class Service:
         self.settings = settings
         self.counts = Counts()
         self.counts.started = time.time()
+        self.repair_counts = RepairCounts()
         self.log = Log(_LEVELS.get(settings.log_level, "info"), SAMPLE)
         self.loop = Loop(self.log.problem, awake=0.0)
         self.place = Place(settings, source)
         self.keeper = Keeper(self.place, self.loop, self.log, self.counts)
         self._http: HttpServer | None = None
         self._log_socket: LogSocket | None = None
+        self._repair: Repair | None = None
         self._code = 0
 
     def run(self) -> int:
@@ -60,10 +65,11 @@ class Service:
             self.loop.on_signal(number, self._end)
         self.loop.on_signal(signal.SIGHUP, self.keeper.look)
         if self.settings.sleep:
-            self.keeper.on_ready = self._show_ready
+            self.keeper.on_ready = self._in_place
             self.keeper.on_trouble = self._hide_ready
             self._listen()
             self._hear_plugins()
+            self._repair = begin_repair(self.settings, self.loop, self.log, self.repair_counts)
         else:
             self._code = 1  # unless it gets done
             self.keeper.on_ready = self._done
@@ -83,6 +89,8 @@ class Service:
 
     def _close(self) -> None:
         self.keeper.close()
+        if self._repair is not None:
+            self._repair.close()
         self._hide_ready()
         if self.settings.sleep and self.settings.remove_on_exit:
             try:
@@ -97,6 +105,12 @@ class Service:
         self.loop.close()
 
     # --- what is shown --------------------------------------------------------------------------
+
+    def _in_place(self) -> None:
+        """Show it, and look for pods that may have come before."""
+        self._show_ready()
+        if self._repair is not None:
+            self._repair.look_now()
 
     def _show_ready(self) -> None:
         """Make the file that says ready, where one is asked for; not through somebody's link."""
@@ -130,7 +144,9 @@ class Service:
         self.log.info("listening", port=opened.getsockname()[1])
 
     def _families(self) -> Iterator[Family]:
-        return families(self.counts)
+        yield from families(self.counts)
+        if self._repair is not None:
+            yield from self.repair_counts.families()
 
     def _hear_plugins(self) -> None:
         if not self.settings.log_socket:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kuma_cni.conflist.entry import Facts, default_entry, given_entry
-from kuma_cni.conflist.network import ENDINGS, LIST_ENDING
+from kuma_cni.conflist.network import ENDINGS, LIST_ENDING, PLUGIN, written
 from kuma_cni.conflist.plan import Wish
 from kuma_cni.installer.options import OPTIONS
+from kuma_cni.spec.netconf import read_netconf
+from kuma_cni.spec.problem import CniError
 from kuma_net.errors import ConfigError, Violation
 from kuma_net.record import Record
 from kuma_net.values import Malformed
@@ -60,6 +62,10 @@ class Settings(Record):
     exclude_namespaces: tuple[str, ...]
     namespace: str
     repair: bool
+    repair_interval: float
+    host_root: str
+    runtime: str
+    node: str
 
     @property
     def kubeconfig(self) -> str:
@@ -123,9 +129,13 @@ def _check(settings: Settings, violations: list[Violation]) -> None:
         right = "write the API server's port, such as 443"
         _blame(violations, "KUBERNETES_SERVICE_PORT", "", "not set, but the host is", right)
     try:
-        settings.entry()
+        # What the plugin cannot read would fail every pod of the node.
+        read_netconf(written({"name": PLUGIN, **settings.entry()}))
     except Malformed as error:
         _blame(violations, "CNI_NETWORK_CONFIG", error.piece, error.wrong, error.right)
+    except CniError as error:
+        right = "mend it: every pod of the node would fail"
+        _blame(violations, "CNI_NETWORK_CONFIG", "", str(error), right)
 
 
 def _blame(violations: list[Violation], *words: str) -> None:

@@ -1,0 +1,99 @@
+"""The environment: Kuma's variables as Kuma has them, ours beside them, every mistake at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from kuma_cni.installer.options import OPTIONS
+from kuma_cni.installer.settings import Settings, load
+from kuma_net.errors import ConfigError
+
+KUMA = {
+    "CFGCHECK_INTERVAL": ("interval", 1.0),
+    "CHAINED_CNI_PLUGIN": ("chained", True),
+    "CNI_CONF_NAME": ("conf_name", ""),
+    "CNI_LOG_LEVEL": ("log_level", "info"),
+    "CNI_NETWORK_CONFIG": ("network_config", ""),
+    "CNI_NET_DIR": ("net_dir", "/etc/cni/net.d"),
+    "MOUNTED_CNI_NET_DIR": ("mounted_net_dir", "/host/etc/cni/net.d"),
+    "KUBECFG_FILE_NAME": ("kubeconfig_name", "ZZZ-kuma-cni-kubeconfig"),
+    "KUBE_CA_FILE": ("ca_file", "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"),
+    "KUBE_SERVICE_ACCOUNT_TOKEN_PATH": (
+        "token_file",
+        "/var/run/secrets/kubernetes.io/serviceaccount/token",
+    ),
+    "KUBERNETES_SERVICE_HOST": ("api_host", ""),
+    "KUBERNETES_SERVICE_PORT": ("api_port", ""),
+    "KUBERNETES_SERVICE_PROTOCOL": ("api_protocol", "https"),
+    "SLEEP": ("sleep", True),
+    "REFRESH_SA_TOKEN_INTERVAL": ("refresh", 60.0),
+}
+"""Kuma's variables, and what each is when nobody sets it."""
+
+
+@pytest.mark.parametrize("name", KUMA)
+def test_kumas_defaults_are_kumas(name: str) -> None:
+    field, value = KUMA[name]
+    assert getattr(load({}), field) == value
+    assert getattr(load({name: "  "}), field) == value
+
+
+def test_every_field_has_its_variable() -> None:
+    assert sorted(option.field for option in OPTIONS) == sorted(Settings.__match_args__)
+    assert len({option.name for option in OPTIONS}) == len(OPTIONS)
+
+
+def test_what_kumas_chart_sets_is_understood() -> None:
+    settings = load(
+        {
+            "CNI_CONF_NAME": "kuma-cni.conf",
+            "CNI_NET_DIR": "/etc/cni/multus/net.d",
+            "CHAINED_CNI_PLUGIN": "false",
+            "CNI_LOG_LEVEL": "info",
+            "CNI_NETWORK_CONFIG": '{"cniVersion": "0.3.1", "name": "kuma-cni", "type": "kuma-cni",'
+            '"kubernetes": {"kubeconfig": "__KUBECONFIG_FILEPATH__"}}',
+            "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+            "KUBERNETES_SERVICE_PORT": "443",
+            "POD_NAMESPACE": "kuma-system",
+        }
+    )
+    wish = settings.wish(exact=True)
+    assert (wish.chained, wish.conf_name) == (False, "kuma-cni.conf")
+    assert wish.entry["kubernetes"] == {
+        "kubeconfig": "/etc/cni/multus/net.d/ZZZ-kuma-cni-kubeconfig",
+        "namespace": "kuma-system",
+    }
+
+
+WRONG = [
+    ({"CFGCHECK_INTERVAL": "-1"}, "CFGCHECK_INTERVAL: '-1' (from environment): not a usable"),
+    ({"CNI_CONF_NAME": "10-calico"}, "CNI_CONF_NAME: '10-calico' (from environment): no runtime"),
+    ({"KUMA_CNI_OWN_CONF_NAME": "00-x.conf"}, "not the name of a list; write a name that ends in"),
+    (
+        {"KUMA_CNI_OWN_CONF_NAME": "00-x.conflist", "CHAINED_CNI_PLUGIN": "no"},
+        "makes no sense with CHAINED_CNI_PLUGIN=false",
+    ),
+    (
+        {"KUMA_CNI_OWN_CONF_NAME": "a.conflist", "CNI_CONF_NAME": "a.conflist"},
+        "is the primary network's file (CNI_CONF_NAME)",
+    ),
+    ({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, "KUBERNETES_SERVICE_PORT (from environment): not"),
+    ({"CNI_NETWORK_CONFIG": "{"}, "CNI_NETWORK_CONFIG: '{' (from environment): not JSON"),
+    (
+        {"CNI_NETWORK_CONFIG": '{"type": "kuma-cni", "kubernetes": {"exclude_namespaces": 5}}'},
+        "every pod of the node would fail",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environ", "told"), WRONG)
+def test_what_is_wrong_is_told_with_what_would_be_right(environ: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environ)
+    assert told in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"SLEEP": "maybe", "CNI_NET_DIR": "net.d", "KUMA_CNI_HTTP": "19154"})
+    assert len(caught.value.violations) == 3
