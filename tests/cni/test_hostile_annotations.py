@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuma_net.netfilter.nf_tables import TABLE as OURS
-from lab.cni import Caller, environ_of
+from lab.cni import Caller, bundled, environ_of
 from lab.cni_given import ANNOTATIONS
-from lab.programs import BIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lab.cni import Answered
 
-PROGRAM = str(BIN / "kuma-cni")
 QUICKLY = 5.0
 """Seconds, on a busy machine."""
 INJECTED = {"kuma.io/sidecar-injected": "true"}
@@ -63,7 +61,7 @@ def add(caller: Caller, pod: str, annotations: dict[str, Any], verb: str = "ADD"
         "runtimeConfig": {ANNOTATIONS: annotations, "dns": {"Servers": ["192.0.2.53"]}},
     }
     environ = environ_of(verb, pod, PATH="/run/evil:/usr/sbin:/usr/bin:/sbin:/bin")
-    return caller.ask(PROGRAM, environ, json.dumps(config).encode())
+    return caller.ask(bundled(), environ, json.dumps(config).encode())
 
 
 def document(value: object) -> dict[str, str]:

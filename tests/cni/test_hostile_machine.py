@@ -18,15 +18,13 @@ from pyroute2 import IPRoute
 
 from kuma_net.netfilter.nf_tables import TABLE as OURS
 from lab import pod_api
-from lab.cni import Caller, environ_of
+from lab.cni import Caller, bundled, environ_of
 from lab.cni_given import ANNOTATIONS, MESH
-from lab.programs import BIN
 from lab.system import MS_BIND, MS_RDONLY, MS_REMOUNT, mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROGRAM = str(BIN / "kuma-cni")
 QUICKLY = 3.0
 CONFIG: dict[str, Any] = {
     "cniVersion": "1.1.0",
@@ -50,7 +48,7 @@ def captured_and_released(caller: Caller, *wrapper: str) -> None:
     """See that a pod is captured, checked and released, each quickly."""
     pod = caller.new_pod()
     for verb, tables in (("ADD", [OURS]), ("CHECK", [OURS]), ("ADD", [OURS]), ("DEL", [])):
-        answered = caller.ask([*wrapper, PROGRAM], environ_of(verb, pod), SOUND)
+        answered = caller.ask([*wrapper, bundled()], environ_of(verb, pod), SOUND)
         assert (answered.code, answered.stderr) == (0, ""), answered
         assert answered.printed == ({"cniVersion": "1.1.0"} if verb == "ADD" else None)
         assert answered.seconds < QUICKLY
@@ -88,7 +86,7 @@ def test_a_log_that_was_full_and_has_room_again_is_written_again(caller: Caller)
     captured_and_released(caller)
     caller.run(["rm", "/var/log/kuma-net/filler"])
     captured_and_released(caller)
-    shown = caller.run([PROGRAM, "logs", "shop/web"])
+    shown = caller.run([bundled(), "logs", "shop/web"])
     assert "captured" in shown.stdout
     assert all(line.startswith("2") for line in shown.stdout.splitlines())
 
@@ -114,7 +112,7 @@ def test_a_record_that_finds_no_room_is_a_note_of_the_log(caller: Caller, *, ful
     caller.write("/run/kubeconfig", pod_api.KUBECONFIG_TEXT)
     config = CONFIG | {"runtimeConfig": {}, "kubernetes": {"kubeconfig": "/run/kubeconfig"}}
     pod = caller.new_pod()
-    answered = caller.ask(PROGRAM, environ_of("ADD", pod), json.dumps(config).encode())
+    answered = caller.ask(bundled(), environ_of("ADD", pod), json.dumps(config).encode())
     assert (answered.code, answered.stderr) == (0, ""), answered
     assert caller.tables(pod) == [OURS]
     (entry,) = map(json.loads, caller.read("/var/log/kuma-net/cni.log").splitlines())
@@ -143,7 +141,7 @@ def test_without_rights_status_is_50_and_a_mesh_pod_does_not_start(
     caller: Caller, missing: str
 ) -> None:
     pod = caller.new_pod()
-    wrapper = ["/usr/bin/setpriv", *WITHOUT[missing], "--", PROGRAM]
+    wrapper = ["/usr/bin/setpriv", *WITHOUT[missing], "--", bundled()]
     status = caller.ask(wrapper, environ_of("STATUS"), SOUND).error
     assert status["code"] == 50
     assert "CAP_" in status["details"]
@@ -160,15 +158,15 @@ def test_an_add_that_ends_at_any_moment_leaves_all_or_nothing(
     caller: Caller, number: signal.Signals
 ) -> None:
     pod = caller.new_pod()
-    caller.ask(PROGRAM, environ_of("ADD", pod), SOUND)
-    whole = caller.ask(PROGRAM, environ_of("ADD", pod), SOUND).seconds
-    caller.ask(PROGRAM, environ_of("DEL", pod), SOUND)
+    caller.ask(bundled(), environ_of("ADD", pod), SOUND)
+    whole = caller.ask(bundled(), environ_of("ADD", pod), SOUND).seconds
+    caller.ask(bundled(), environ_of("DEL", pod), SOUND)
     for part in range(8):
         caller.call(_interrupted, environ_of("ADD", pod), whole * part / 7, int(number))
         left = caller.tables(pod)
-        checked = caller.ask(PROGRAM, environ_of("CHECK", pod), SOUND)
+        checked = caller.ask(bundled(), environ_of("CHECK", pod), SOUND)
         assert (checked.code == 0) == (left == [OURS]), "half a state"
-        assert caller.ask(PROGRAM, environ_of("DEL", pod), SOUND).code == 0
+        assert caller.ask(bundled(), environ_of("DEL", pod), SOUND).code == 0
         assert caller.tables(pod) == []
     captured_and_released(caller)
 
@@ -176,7 +174,7 @@ def test_an_add_that_ends_at_any_moment_leaves_all_or_nothing(
 def _interrupted(environ: dict[str, str], seconds: float, number: int) -> None:
     """Begin a call of the plugin and end it after a while."""
     with subprocess.Popen(
-        [PROGRAM], env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        [bundled()], env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as process:
         assert process.stdin is not None
         process.stdin.write(SOUND)

@@ -18,9 +18,8 @@ from kuma_net.record import Record
 from lab import api_server
 from lab.api_server import ApiServer, answer, raw, refuse
 from lab.certificates import Authority
-from lab.cni import Caller, environ_of
+from lab.cni import Caller, bundled, environ_of
 from lab.cni_given import ANNOTATIONS, MESH
-from lab.programs import BIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from lab.api_server import Act
     from lab.cni import Answered
 
-PROGRAM = str(BIN / "kuma-cni")
 PATIENCE = 15.0
 SLACK = 6.0
 """Seconds more than promised: forty processes begin at once on two processors."""
@@ -169,10 +167,14 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Call | N
         ports = caller.call(_serve_here, str(folder))
         pods = [caller.new_pod() for _ in CALLS]
         asked: list[tuple[str, dict[str, str], bytes | None]] = [
-            (PROGRAM, environ_of(call.verb, pod), _input(call, number, ports[number], str(folder)))
+            (
+                bundled(),
+                environ_of(call.verb, pod),
+                _input(call, number, ports[number], str(folder)),
+            )
             for number, (call, pod) in enumerate(zip(CALLS, pods, strict=True))
         ]
-        asked.append((PROGRAM, environ_of("ADD", pods[0]), None))
+        asked.append((bundled(), environ_of("ADD", pods[0]), None))
         answers = caller.ask_at_once(asked)
         counts = caller.call(_count_here)
         told = [_log_of(caller, number) for number in range(len(CALLS))]

@@ -49,6 +49,12 @@ def test_the_version_and_help_are_told(caller: Caller, program: str) -> None:
     assert say(caller, program, "logs", "--help").stdout.startswith(b"Usage: kuma-cni logs [POD]")
 
 
+def test_without_a_command_it_says_what_it_is(caller: Caller, program: str) -> None:
+    answered = caller.ask(program, {})
+    assert (answered.code, answered.stdout) == (0, b"")
+    assert "CNI protocol versions supported: 0.1.0, 0.2.0" in answered.stderr
+
+
 @pytest.mark.parametrize(
     "words", [["add"], ["--verbose"], ["log"], ["--version", "x"], ["\udcff\n"]]
 )

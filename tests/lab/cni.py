@@ -13,6 +13,7 @@ import os
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from kuma_net.host.netlink_socket import NetlinkSocket
 from kuma_net.netlink.nftables import list_tables
 from kuma_net.netlink.tables import decode_table
 from kuma_net.record import Record
+from lab.bundle import launcher
 from lab.host import Host, settle
 from lab.system import (
     CLONE_NEWNET,
@@ -97,6 +99,12 @@ class Caller(Host):
     def tables(self, path: str) -> list[str]:
         """Return the names of all nf_tables tables in a pod."""
         return self.call(_tables, path)
+
+
+@cache
+def bundled() -> str:
+    """Return the path of the self-contained plugin, built if need be."""
+    return str(launcher())
 
 
 def environ_of(verb: str, netns: str = "", **changes: str) -> dict[str, str]:
