@@ -4,6 +4,7 @@
 #   make test    everything that can be checked, but for a whole Kubernetes
 #   make e2e-kubernetes  a real one-node Kubernetes: its programs are built first, with Go
 #   make cni-bundle      the self-contained executable of the CNI plugin, into dist/cni-bundle
+#   make images          the container images of both programs, into dist/images
 #   make check   what can be checked in seconds: lint, types, layers, contracts, unit tests
 #   make bench   the measurements; rewrites bench/README.md
 #   make docs    rewrites the generated pages under docs/
@@ -20,7 +21,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test e2e-kubernetes cni-bundle check bench docs clean setup packages lint types layers pages gate envoy
+.PHONY: demo test e2e-kubernetes cni-bundle images check bench docs clean setup packages lint types layers pages gate envoy
 
 demo: setup envoy
 	@PYTHONPATH=tests $(BIN)/python tests/e2e/demo.py
@@ -36,6 +37,10 @@ e2e-kubernetes: setup
 
 cni-bundle: setup
 	$(BIN)/python cni/bundle/build.py
+
+images: cni-bundle
+	$(BIN)/python cni/images/roots.py
+	$(BIN)/python cni/images/archives.py
 
 check: setup lint types layers pages
 	$(PYTEST) -q tests/contracts tests/unit
