@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kuma_cni.plugin.records import Records
 from lab.agent import Agent
 from lab.installer import LIST, Installer, Node
 from lab.processes import eventually
@@ -262,7 +263,7 @@ def test_told_to_end_it_leaves_everything_in_place(calico: Node, number: int) ->
 
 def test_asked_to_it_takes_everything_away_when_told_to_end(calico: Node) -> None:
     calico.rotate("token")
-    (calico.root / "state/record").write_text("{}")
+    Records(f"{calico.root}/state").put("container", "eth0", {})
     with Installer(calico, KUMA_CNI_REMOVE_ON_EXIT="true") as installer:
         installer.until("ready")
         assert installer.terminate() == 0

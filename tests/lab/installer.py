@@ -74,7 +74,7 @@ class Node:
 
     def files(self) -> dict[str, bytes]:
         """Return what lies in the folder of network configurations."""
-        return {path.name: path.read_bytes() for path in self.net.iterdir()}
+        return {path.name: path.read_bytes() for path in self.net.iterdir() if path.is_file()}
 
     def types(self, name: str = "10-calico.conflist") -> list[str]:
         """Return the types of the plugins of a list; none where there is no such list."""

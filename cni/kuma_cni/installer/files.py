@@ -40,7 +40,7 @@ LARGEST: Final = 1 << 20
 """Bytes that are read of a file; longer ones are no network configuration."""
 UNFINISHED: Final = ".kuma-cni-unfinished-"
 """How names of files in the making begin; runtimes read no such files."""
-PATIENCE: Final = 5.0
+PATIENCE: Final = 2.0
 """Seconds to wait for another installer's change to end: it takes milliseconds."""
 _GLANCE: Final = 0.01
 _ASIDE: Final = (KEPT, RENAMED)

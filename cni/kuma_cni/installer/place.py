@@ -7,7 +7,6 @@ are under way, then executable, kubeconfig, records.
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from kuma_cni.conflist.undo import plan_removal
 from kuma_cni.installer.binaries import Executable
 from kuma_cni.installer.files import Folder, as_host_error
 from kuma_cni.installer.kubeconfig import read_token, refresh_kubeconfig
+from kuma_cni.plugin.records import Records
 from kuma_net.errors import HostError
 from kuma_net.record import Record
 
@@ -147,9 +147,12 @@ class Place:
             with self._open() as folder, as_host_error(folder.path):
                 if folder.drop(self.settings.kubeconfig_name):
                     say(f"{self.settings.kubeconfig_name}: removed")
-        if Path(self.settings.state_dir).is_dir():
-            shutil.rmtree(self.settings.state_dir)
-            say(f"{self.settings.state_dir}: removed")
+        records = Path(self.settings.state_dir)
+        Records(str(records)).keep_only(())
+        # Only records go, and the folder if that was all: somebody may have named another one.
+        if records.is_dir() and not any(records.iterdir()):
+            records.rmdir()
+            say(f"{records}: removed")
 
 
 def _fate(name: str, files: Mapping[str, bytes], left: Mapping[str, bytes]) -> str:
