@@ -7,6 +7,7 @@ again.  No API server is anywhere near.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -22,16 +23,18 @@ from lab.case import PLAIN
 from lab.containerd import SOCKET
 from lab.cri import PodSpec
 from lab.host import fork_here
-from lab.kubelet import NETWORK_FILE, Kubelet
+from lab.kubelet import Kubelet
 from lab.networks import bridge, conflist
 from lab.node import BIN_DIR, CONF_DIR
 from lab.pods import ALONE, MESH, SINGLE, UNTOUCHED
 from lab.processes import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-PRIMARY = conflist(bridge())
+LIST = {"10-lab.conflist": conflist(bridge())}
+SINGLE_PLUGIN = {"10-lab.conf": json.dumps({"cniVersion": "1.0.0", "name": "lab"} | bridge())}
+OWN = "00-kuma-cni.conflist"
 INSTALLER = "/run/kuma-cni-install"
 LOG = "/run/installer.log"
 ENVIRON = {
@@ -46,22 +49,29 @@ ENVIRON = {
 class Installed:
     """A node with containerd, on which an installer can be started."""
 
-    def __init__(self, archive: Path) -> None:
-        """Make it, with a primary network alone; raises MissingProgram."""
-        self.kubelet = Kubelet(archive, PRIMARY)
+    def __init__(self, archive: Path, primary: Mapping[str, str], own: str) -> None:
+        """Make it with a primary network; ``own``: our list's file; raises MissingProgram."""
+        self.kubelet = Kubelet(archive, primary)
         self.node = self.kubelet.node
+        self.primary = primary
+        self.environ = ENVIRON | {"KUMA_CNI_OWN_CONF_NAME": own}
         self._pid = 0
         self.node.call(os.symlink, str(launcher()), INSTALLER)
 
     def start(self) -> None:
         """Start the installer and wait until containerd has our plugin in its network."""
-        self._pid = self.node.call(start_here)
+        self._pid = self.node.call(start_here, self.environ)
         assert eventually(self.is_in_use), self.node.read(LOG)
 
     def kill(self) -> None:
         """End the installer without warning."""
         self.node.call(os.kill, self._pid, signal.SIGKILL)
         self.node.call(os.waitpid, self._pid, 0)
+
+    def networks(self) -> dict[str, str]:
+        """Return the network configurations that are there."""
+        names = self.node.run(["ls", CONF_DIR]).stdout.split()
+        return {name: self.node.read(f"{CONF_DIR}/{name}") for name in names}
 
     def is_in_use(self) -> bool:
         """Whether containerd has our plugin in its network."""
@@ -79,24 +89,27 @@ class Installed:
             return inside.rules() != ""
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Iterator[Installed]:
+@pytest.fixture(
+    params=[(LIST, ""), (LIST, OWN), (SINGLE_PLUGIN, "")],
+    ids=["in its list", "in a list of our own", "in a list made of its only plugin"],
+)
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installed]:
     try:
-        installed = Installed(write_image(tmp_path / "busybox.tar"))
+        installed = Installed(write_image(tmp_path / "busybox.tar"), *request.param)
     except MissingProgram as missing:
         pytest.skip(str(missing))
     yield installed
     installed.kubelet.stop()
 
 
-def start_here() -> int:
+def start_here(environ: dict[str, str]) -> int:
     """Start the installer; return its pid."""
 
     def run() -> None:
         log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.execve(INSTALLER, (INSTALLER,), ENVIRON)  # noqa: S606 - no shell is wanted
+        os.execve(INSTALLER, (INSTALLER,), environ)  # noqa: S606 - no shell is wanted
 
     return fork_here(run)
 
@@ -123,10 +136,9 @@ def test_pods_are_captured_from_the_moment_the_installer_is_there_until_it_is_un
     third = kubelet.run(PodSpec("third", MESH))
     installed.check(third, PLAIN)
     installed.kill()
-    node.run((INSTALLER, "uninstall"), environ=ENVIRON)
-    assert node.read(f"{CONF_DIR}/{NETWORK_FILE}") == PRIMARY
+    node.run((INSTALLER, "uninstall"), environ=installed.environ)
+    assert installed.networks() == installed.primary
     assert eventually(lambda: not installed.is_in_use())
-    assert node.run(["ls", CONF_DIR]).stdout.split() == [NETWORK_FILE]
     assert "kuma" not in node.run(["ls", BIN_DIR]).stdout
     late = kubelet.run(PodSpec("late", MESH))
     installed.check(late, UNTOUCHED)

@@ -13,6 +13,7 @@ from lab.node import Node
 from lab.processes import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lab.cri import ContainerSpec, Outcome, PodSpec
@@ -33,12 +34,16 @@ NETWORK = conflist(bridge(), PORTMAP, OURS, WITNESS)
 class Kubelet:
     """Makes and removes pods on a node of its own, by containerd."""
 
-    def __init__(self, archive: Path, network: str = NETWORK) -> None:
-        """Start it, with our plugin in a list unless told another; raises MissingProgram."""
-        self.node = Node("node", {"kuma-cni": launcher()} if network == NETWORK else {})
+    def __init__(self, archive: Path, networks: Mapping[str, str] | None = None) -> None:
+        """Start it; raises MissingProgram.
+
+        ``networks`` are the files that it finds, by name; without them our plugin is there.
+        """
+        self.node = Node("node", {"kuma-cni": launcher()} if networks is None else {})
         try:
             self.containerd = Containerd(self.node, HOSTILE)
-            self.node.write_network(NETWORK_FILE, network)
+            for name, text in (networks or {NETWORK_FILE: NETWORK}).items():
+                self.node.write_network(name, text)
             self.containerd.start()
             self.containerd.load(archive)
         except BaseException:
