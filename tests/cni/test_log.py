@@ -8,15 +8,18 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kuma_cni.plugin.log import LARGEST, LONGEST_FIELD, LONGEST_LINE, PluginLog
 from kuma_cni.spec.netconf import Netconf
 
-AT_ONCE = 0.5
-"""Seconds in which something is written that nothing may hold up, on a busy machine."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AT_ONCE = 10.0
+"""Seconds after which something waits that must not."""
 
 
 def log_to(file: Path | str, socket_path: Path | str = "", level: str = "debug") -> PluginLog:
@@ -154,16 +157,24 @@ def test_who_finds_the_full_file_locked_writes_into_it(tmp_path: Path) -> None:
     assert [entry["event"] for entry in lines(file)] == ["z"]
 
 
+def in_time(work: Callable[[], None]) -> None:
+    """Do something in a child, and see it end: it must not wait for anybody."""
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join(AT_ONCE)
+    child.kill()
+    child.join()
+    assert child.exitcode == 0
+
+
 def test_a_fifo_in_place_of_the_file_holds_nobody_up(tmp_path: Path) -> None:
     fifo = tmp_path / "cni.log"
     os.mkfifo(fifo)
-    began = time.monotonic()
-    log_to(fifo).info("x")
+    in_time(lambda: log_to(fifo).info("x"))
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    log_to(fifo).info("x")
+    in_time(lambda: log_to(fifo).info("x"))
     assert os.read(reader, 1) == b""
     os.close(reader)
-    assert time.monotonic() - began < AT_ONCE
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "folder", "stranger's"])
@@ -207,11 +218,13 @@ def test_a_socket_that_nobody_empties_holds_nobody_up(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "cni.sock"))
         log = log_to(tmp_path / "cni.log", tmp_path / "cni.sock")
-        began = time.monotonic()
-        for _ in range(100):
-            log.info("x", padding="y" * LONGEST_FIELD)
-        assert time.monotonic() - began < AT_ONCE * 4
-    assert len(lines(tmp_path / "cni.log")) == 100
+
+        def talk() -> None:
+            for _ in range(1000):
+                log.info("x", padding="y" * 500)
+
+        in_time(talk)
+    assert len(lines(tmp_path / "cni.log")) == 1000
 
 
 @pytest.mark.parametrize("kind", ["nothing", "file", "folder", "nobody listens", "too long"])
