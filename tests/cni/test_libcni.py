@@ -135,14 +135,12 @@ def link_here(path: str) -> None:
 # --- costs ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["ADD", "CHECK", "DEL"])
-def test_no_process_is_started_beside_the_plugin_itself(node: Node, verb: str) -> None:
+def test_no_process_is_started_beside_the_plugin_itself(node: Node) -> None:
     with Pod(node, MESH) as pod:
-        pod.add(ALONE_IN_LIST)
         plugin = next(iter(ALONE_IN_LIST.plugins(pod.attachment)))
-        pid, last = node.call(counted_here, verb, plugin, pod.attachment.environ)
-        assert pid == last
-        pod.delete(ALONE_IN_LIST)
+        for verb in ("STATUS", "ADD", "CHECK", "ADD", "DEL", "GC"):
+            pid, last = node.call(counted_here, verb, plugin, pod.attachment.environ)
+            assert pid == last, verb
 
 
 def counted_here(verb: str, plugin: Json, environ: dict[str, str]) -> tuple[int, int]:
