@@ -15,7 +15,7 @@ from kuma_cni.spec.versions import VERSIONS, at_least
 from kuma_net.errors import ConfigError, DriftError, HostError, InputError, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kuma_cni.spec.dispatch import Answer
     from kuma_cni.spec.request import Request
@@ -259,3 +259,68 @@ def test_what_a_verb_raises_is_what_is_told(
     assert printed["cniVersion"] == version
     assert at_least(version, "0.1.0")
     assert one_object(ask("GC", config, Recorder(CniError(code, "msg")))) is not None
+
+
+WHOLE: dict[str, Any] = {
+    "cniVersion": "0.4.0",
+    "name": "net",
+    "type": "kuma-cni",
+    "capabilities": {"dns": True},
+    "runtimeConfig": {
+        "io.kubernetes.cri.pod-annotations": {"kuma.io/sidecar-injected": "true"},
+        "dns": {"Servers": ["192.0.2.53"], "Searches": [], "Options": []},
+    },
+    "prevResult": {
+        "cniVersion": "1.1.0",
+        "interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:01", "sandbox": "/x", "mtu": 1500}],
+        "ips": [{"address": "10.0.0.1/8", "gateway": "10.0.0.2", "interface": 0}],
+        "routes": [{"dst": "0.0.0.0/0", "gw": "10.0.0.2", "priority": 1}],
+        "dns": {"nameservers": ["192.0.2.53"]},
+    },
+    "kubernetes": {
+        "kubeconfig": "/k", "exclude_namespaces": ["a"], "namespace": "b", "cni_bin_dir": "/c",
+    },
+    "log_level": "info",
+    "log_file": "/l",
+    "log_socket": "/s",
+    "state_dir": "/d",
+    "cni.dev/valid-attachments": [{"containerID": "a", "ifname": "eth0"}],
+    "cni.dev/attachments": [{"containerID": "a", "ifname": "eth0"}],
+}  # fmt: skip
+WRONG: tuple[Any, ...] = (None, True, 0, 1.5, "text", [], [None], {}, {"a": 1})
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every value inside of a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in inner:
+        yield (*path, key)
+        if isinstance(item, dict | list):
+            yield from places(item, (*path, key))
+
+
+@pytest.mark.parametrize("path", list(places(WHOLE)), ids=lambda path: ".".join(map(str, path)))
+def test_a_wrong_shape_at_any_key_is_harmless_or_refused_by_its_name(
+    path: tuple[str | int, ...],
+) -> None:
+    for wrong in WRONG:
+        config = json.loads(json.dumps(WHOLE))
+        holder = config
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = wrong
+        answer = ask("ADD", config)
+        printed = one_object(answer)
+        assert printed is not None
+        if answer.code:
+            assert printed["code"] in {1, 6, 7}
+            named = [key for key in path if isinstance(key, str)]
+            told = f"{printed['msg']} {printed.get('details', '')}"
+            assert named[-1] in told, told
+
+
+def test_a_configuration_cut_off_anywhere_is_refused_as_what_cannot_be_read() -> None:
+    text = json.dumps(WHOLE).encode()
+    for length in range(len(text)):
+        answer = dispatch({"CNI_COMMAND": "ADD", **ENVIRON}, text[:length], Recorder())
+        assert json.loads(answer.output)["code"] == 6, text[:length]
