@@ -33,9 +33,16 @@ static const char *const UNWANTED[] = {
   "LOCPATH", "NLSPATH", "MALLOC_", "TZ=",         "TZDIR=", "OPENSSL_", "SSL_CERT_",
 };
 
+/* Say what is wrong; to a container runtime as CNI's error object, which it looks for. */
 static int fail(const char *why) {
-  static const char who[] = "kuma-cni: ";
-  if (write(2, who, sizeof who - 1) < 0 || write(2, why, strlen(why)) < 0) return FAILED;
+  static const char *const person[] = {"kuma-cni: ", 0, "\n"};
+  static const char *const runtime[] = {
+    "{\"cniVersion\": \"1.0.0\", \"code\": 101, \"msg\": \"kuma-cni: ", 0, "\"}\n"};
+  const char *const *said = getenv("CNI_COMMAND") ? runtime : person;
+  for (int i = 0; i < 3; i++) {
+    const char *piece = said[i] ? said[i] : why;
+    if (write(said == runtime ? 1 : 2, piece, strlen(piece)) < 0) break;
+  }
   return FAILED;
 }
 
@@ -74,8 +81,8 @@ int main(int count, char **words) {
   static char folder[PATH_MAX + sizeof FOLDER], library[PATH_MAX + 64], loader[PATH_MAX + 64],
       python[PATH_MAX + 64];
   size_t here = find_here(folder);
-  if (!here) return fail("cannot tell where I am: /proc is not mounted and I have no path\n");
-  if (here + sizeof FOLDER + 64 > PATH_MAX) return fail("my path is too long\n");
+  if (!here) return fail("cannot tell where I am: /proc is not mounted and I have no path");
+  if (here + sizeof FOLDER + 64 > PATH_MAX) return fail("my path is too long");
   memcpy(folder + here, FOLDER, sizeof FOLDER);
   strcat(strcpy(library, folder), "/lib");
   strcat(strcpy(loader, folder), "/" LOADER);
@@ -95,5 +102,5 @@ int main(int count, char **words) {
   arguments[OPTIONS + (count > 0 ? count : 1)] = NULL;
 
   execve(loader, arguments, environment);
-  return fail("cannot start the interpreter in the folder " FOLDER " beside me\n");
+  return fail("cannot start the interpreter in the folder " FOLDER " beside me");
 }

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     from kuma_net.cli.speech import is_program, leave
 
     ours = argv is None and is_program("kuma-init", "kumactl", "init.py")
-    if ours:
+    if ours and "kuma_net.cli.change" not in sys.modules:  # a bundle has shelves of its own
         from kuma_net.cli.shelf import take
 
         take()

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from record import captured, request
+from record import PLUGIN_RUNS, captured, request
 
 from kuma_net import __version__
 from lab.bundle import bundle
 from lab.cni import Caller, environ_of
 from lab.roots import BUSYBOX, MUSL, POD, Root
+from lab.topology import quiet_host
 
 pytestmark = pytest.mark.cni
 
@@ -97,6 +98,33 @@ def test_in_an_empty_root_a_pod_is_captured(root: Root, caller: Caller, *, with_
     assert made == {"var", "var/cni.log"}
 
 
+@pytest.mark.parametrize("run", PLUGIN_RUNS)
+def test_usual_runs_of_the_plugin_need_nothing_of_the_zip_file(
+    root: Root, caller: Caller, run: str
+) -> None:
+    next(root.place.glob("*/modules.zip")).unlink()
+    pod = caller.new_pod()
+    root.bind_pod(pod)
+    verb, annotations = PLUGIN_RUNS[run]
+    text = request(annotations, Path("/var")).encode()
+    answered = root.ask(["/kuma-cni"], environ_of(verb, POD), text)
+    assert (answered.code, answered.stderr) == (0, "")
+    assert caller.tables(pod) == ([] if run in {"skip", "del"} else ["kuma_net"])
+
+
+def test_a_usual_run_of_kuma_init_needs_nothing_of_the_zip_file(tmp_path: Path) -> None:
+    place = tmp_path / "bin"
+    shutil.copytree(bundle(), place)
+    next(place.glob("*/modules.zip")).unlink()
+    (place / "kuma-init").symlink_to("kuma-cni")
+    host = quiet_host()
+    try:
+        ended = host.run([str(place / "kuma-init"), "--redirect-all-dns-traffic"])
+    finally:
+        host.stop()
+    assert ended.stdout.startswith("installed")
+
+
 def test_it_runs_on_a_system_of_musl(root: Root, caller: Caller) -> None:
     assert MUSL.exists(), "the package musl is missing"
     assert BUSYBOX.exists(), "the package busybox-static is missing"
@@ -162,6 +190,7 @@ def test_what_stands_in_the_working_directory_is_not_imported(tmp_path: Path) ->
         ("kuma-cni", ["--version"], f"kuma-cni {__version__}"),
         ("kuma-init", ["--version"], f"kuma-net {__version__}"),
         ("kumactl", ["version"], f"kuma-net {__version__}"),
+        ("kuma-cni-install", ["--help"], "Usage: kuma-cni-install"),
         ("kuma-net", ["--version"], f"kuma-net {__version__}"),
         ("anything-else", ["--version"], f"kuma-cni {__version__}"),
         ("kuma-cni (deleted)", ["--version"], f"kuma-cni {__version__}"),
@@ -216,6 +245,13 @@ def test_a_launcher_without_its_folder_names_the_folder(tmp_path: Path) -> None:
     assert done.returncode == 101
     (folder,) = (path.name for path in bundle().iterdir() if path.is_dir())
     assert folder in done.stderr
+    answered = subprocess.run(
+        [tmp_path / "kuma-cni"], env={"CNI_COMMAND": "ADD"}, capture_output=True, check=False
+    )
+    assert (answered.returncode, answered.stderr) == (101, b"")
+    said = json.loads(answered.stdout)
+    assert said["code"] == 101
+    assert folder in said["msg"]
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
