@@ -20,6 +20,7 @@ For the CNI plugin:
 ``libcni``, ``attached``    plugins driven without a runtime; ``networks``: lists of them
 ``inside``, ``pods``        packets of a pod; pods as injectors annotate them
 ``bundle``, ``images``        what ships, built when an input has changed
+``roots``, ``inside_bundle``  the bundle where there is nothing else; its interpreter from within
 ``witness``, ``pod_api``    a plugin that writes down what it is asked; an API server
 
 For the resolver:
