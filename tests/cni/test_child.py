@@ -114,13 +114,23 @@ def test_it_has_none_of_our_files_nor_handlers_and_does_not_outlive_us_by_wish(
         say(b"%d\n" % death_wish())
         say(b"%d\n" % (signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL))
 
-    with (tmp_path / "ours").open("w"):
+    high = 300
+    with (tmp_path / "ours").open("w") as ours:
+        os.dup2(ours.fileno(), high)
         assert world.end_of(work) == ""
+        os.close(high)
     *files, end, wish, default = world.lines
     assert (end, int(wish), default) == (b".", signal.SIGKILL, b"1")
     others = [name for name in files if not name.startswith((b"pipe:", b"/proc/"))]
     assert set(others) <= {os.fsencode(Path("/proc/self/fd/2").readlink())}
     assert len(files) <= 3
+
+
+def test_an_end_that_is_heard_before_the_last_words_loses_none(world: World) -> None:
+    child = world.start(lambda say: say(b"last\n"))
+    assert eventually(lambda: not running([child.pid]))
+    child._finish()
+    assert (world.lines, world.ends) == ([b"last"], [""])
 
 
 def test_closing_kills_it_and_tells_nobody(world: World) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kuma_cni.repair.loop import THOROUGH
 from kuma_cni.repair.settings import RepairSettings
 from lab import unix_server
-from lab.cri_server import Told, runtime, telling
+from lab.cri_server import Answers, Told, runtime, telling
 from lab.host import Host
 from lab.repairing import Service
+from lab.unix_server import Speaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,3 +97,41 @@ def test_a_wish_to_look_now_is_a_round_at_once_or_right_after(tmp_path: Path) ->
         service.turn_until(lambda: service.counts.rounds_done == 3)
         service.loop.turn(0.05)
         assert service.repair._child is None
+
+
+def test_a_pod_found_right_is_not_located_again_before_long(pod: Host, tmp_path: Path) -> None:
+    # This runtime tells where the pod is twice: to have it mended, and to find it right.
+    told = Told("a", "web", MESH, (netns(pod),) * 2)
+    with (
+        runtime(tmp_path / "s", telling(told)) as path,
+        Service(settings(path)) as service,
+    ):
+        service.turn_until(lambda: service.counts.rounds_done == 5)
+        assert (service.counts.pods, service.counts.installed) == (1, 1)
+        service.loop.now = lambda: time.monotonic() + THOROUGH
+        service.turn_until(lambda: service.counts.rounds_done == 7)
+        assert service.counts.pods == 0
+
+
+def test_a_runtime_that_goes_in_the_middle_of_a_round_is_no_pods_failure(
+    pod: Host, tmp_path: Path
+) -> None:
+    told = [Told(name, name, MESH, (netns(pod),) * 9) for name in "abc"]
+    with (
+        runtime(tmp_path / "s", Speaking(Going(*told))) as path,
+        Service(settings(path)) as service,
+    ):
+        service.turn_until(lambda: service.rounds() >= 2)
+        seen = service.told()
+    assert set(seen.names()) == {"cannot look for pods"}
+    assert (seen.counts["failures"], seen.counts["rounds_done"]) == (0, 0)
+
+
+class Going(Answers):
+    """A runtime that hangs up when it is asked for one sandbox."""
+
+    def __call__(self, method: str, body: bytes) -> bytes:
+        """Answer."""
+        if method.endswith("PodSandboxStatus"):
+            raise ConnectionResetError
+        return super().__call__(method, body)
