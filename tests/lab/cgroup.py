@@ -47,6 +47,12 @@ class Cgroup:
         """Move this process, with the children it will have, into the cgroup."""
         (self.path / "cgroup.procs").write_text("0", encoding="ascii")
 
+    def leave_the_root(self) -> None:
+        """Move to a leaf: a cgroup with processes cannot hand controllers down (cgroups(7))."""
+        leaf = self.path / "lab"
+        leaf.mkdir()
+        (leaf / "cgroup.procs").write_text("0", encoding="ascii")
+
     def remove(self) -> None:
         """Remove the tree, whose processes have been killed, and dismiss the janitor."""
         if self._janitor:

@@ -115,6 +115,7 @@ def _settle(cgroup: Cgroup) -> None:
     settle()
     cgroup.join()
     unshare(CLONE_NEWPID | CLONE_NEWCGROUP)
+    cgroup.leave_the_root()
     told, tell = os.pipe()
     first = os.fork()
     if first:
@@ -128,14 +129,6 @@ def _settle(cgroup: Cgroup) -> None:
     wish_death_of_orphan(told)
     mount("proc", "/proc", "proc")
     mount("lab-cgroup", "/sys/fs/cgroup", "cgroup2")
-    _leave_the_root()
-
-
-def _leave_the_root() -> None:
-    """Move to a leaf: a cgroup with processes cannot hand controllers down (cgroups(7))."""
-    leaf = Path("/sys/fs/cgroup/lab")
-    leaf.mkdir()
-    (leaf / "cgroup.procs").write_text("0", encoding="ascii")
 
 
 def _furnish(programs: dict[str, str]) -> None:

@@ -71,12 +71,15 @@ class Podman:
         """Load an image."""
         self.run("load", "--quiet", "--input", str(archive))
 
-    def start(self, name: str, network: str, environ: Mapping[str, str] | None = None) -> str:
+    def start(
+        self, name: str, network: str, *options: str, environ: Mapping[str, str] | None = None
+    ) -> str:
         """Start a container in a network; return its network namespace's file.
 
         ``environ`` is podman's own: pairs in its CNI_ARGS are handed on to plugins.
         """
-        self.run("run", "--detach", "--name", name, "--network", network, IMAGE, environ=environ)
+        words = ("--detach", "--name", name, "--network", network, *options)
+        self.run("run", *words, IMAGE, environ=environ)
         key = ("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", name)
         return self.run(*key).stdout.strip()
 
