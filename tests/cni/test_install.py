@@ -305,13 +305,13 @@ def test_killed_anywhere_and_started_again_it_comes_to_the_same_end(tmp_path: Pa
     node = Node(tmp_path)
     single = {"10-x.conf": b'{"cniVersion": "0.4.0", "name": "net", "type": "bridge"}'}
     wanted: dict[str, bytes] = {}
-    for wait in range(40):
+    for wait in range(24):
         for name in node.files():
             (node.net / name).unlink()
         node.put(single)
         with Installer(node) as installer:
             eventually(lambda: len(node.files()) > 1, 0.002 * (wait % 8))
-            time.sleep(0.0004 * wait)  # how far it gets is the point, not that it gets anywhere
+            time.sleep(0.0006 * wait)  # how far it gets is the point, not that it gets anywhere
             installer.kill()
         assert "10-x.conf" in node.files() or node.has_ours("10-x.conflist")
         assert Installer(node, SLEEP="false").run() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,3 +76,10 @@ def test_what_is_well_written_is_read(read: Callable[[str], Any], text: str, val
 def test_what_is_not_is_refused(read: Callable[[str], Any], text: str) -> None:
     with pytest.raises(Malformed):
         read(text)
+
+
+@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
+def test_the_guide_has_every_variable_with_its_default_and_meaning(option: options.Option) -> None:
+    guide = Path(__file__).parents[4] / "docs" / "cni.md"
+    default = f"`{option.default}`" if option.default else "-"
+    assert f"| `{option.name}` | {default} | {option.help} |\n" in guide.read_text()
