@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +44,9 @@ def version(node: Node) -> str:
     return node.run(("sha256sum", f"/{LAUNCHER}")).stdout.split()[0]
 
 
-def deploy(node: Node) -> None:
-    """Deploy the base and wait until the plugin is in place; nothing happens if it is."""
-    node.kubectl("apply", f"--kustomize={BASE}")
+def deploy(node: Node, manifests: str = str(BASE)) -> None:
+    """Deploy manifests and wait until the plugin is in place; nothing happens if it is."""
+    node.kubectl("apply", f"--kustomize={manifests}")
     await_rollout(node)
 
 
@@ -57,13 +59,31 @@ def await_rollout(node: Node) -> None:
         raise AssertionError(f"{events.stdout[-3000:]}\n" + "\n".join(said[-30:]))
 
 
-def remove(node: Node) -> None:
+def compose(node: Node, component: str, *settings: str) -> str:
+    """Write a kustomization as an operator does, with a component and settings; return where."""
+    folder = f"/run/composed/{component}"
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "kube-system",
+        "resources": [relpath(BASE, folder)],
+        "components": [relpath(DEPLOY / "components" / component, folder)],
+        "configMapGenerator": [
+            {"name": "kuma-cni", "behavior": "merge", "literals": list(settings)}
+        ],
+    }
+    node.run(("mkdir", "-p", folder))
+    node.write(f"{folder}/kustomization.yaml", json.dumps(kustomization))
+    return folder
+
+
+def remove(node: Node, manifests: str = str(BASE)) -> None:
     """Remove everything in the documented way (docs/kubernetes.md)."""
     if not is_deployed(node):
         return
     node.kubectl("set", "env", DAEMON_SET, NAMESPACE, "KUMA_CNI_REMOVE_ON_EXIT=true")
     await_rollout(node)
-    node.kubectl("delete", f"--kustomize={BASE}", "--timeout=45s")
+    node.kubectl("delete", f"--kustomize={manifests}", "--timeout=45s")
     if not eventually(lambda: not installers(node), 40.0):
         raise AssertionError("the installer's pods do not end")
 

@@ -2,9 +2,9 @@
 
 A node starts dozens of processes that leave their parents on purpose (a container's shim outlives
 containerd) and writes where every node does: ``/etc/cni/net.d``, ``/opt/cni/bin``, ``/var/lib``.
-So this host has, beyond network, ``/run`` and ``/etc``, its own ``/var/lib``, ``/var/log`` and
-``/opt`` (in memory, with links to what the real ones hold) and a PID namespace: what ends with
-process 1 ends for certain.
+So this host has, beyond network, ``/run`` and ``/etc``, its own ``/var/log``, ``/var/lib`` and
+``/opt``, in memory; of the latter two it sees what the real ones hold, through links, but cannot
+write it.  And it has a PID namespace: what ends with process 1 ends for certain.
 
 Three processes stand behind it.  The janitor is the one that the tests forked; it waits for the
 signal that the kernel sends when they end, however they do, then kills process 1, waits until the
@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,7 +28,9 @@ from lab.system import (
     CLONE_NEWPID,
     MS_BIND,
     MS_PRIVATE,
+    MS_RDONLY,
     MS_REC,
+    MS_REMOUNT,
     mount,
     unshare,
     wish_death,
@@ -35,8 +38,8 @@ from lab.system import (
 
 MS_SHARED = 1 << 20
 """include/uapi/linux/mount.h."""
-OWN = ("/var/lib", "/var/log", "/opt")
-"""Folders that a node writes to, besides /run and /etc."""
+OWN = ("/var/lib", "/opt")
+"""Folders that a node writes to, besides /run, /etc and /var/log."""
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -47,6 +50,7 @@ class Machine(Host):
         """Make the namespaces and furnish them; raises CallError."""
         super().__init__(name, _settle)
         self.cgroup = _cgroup(self.pid)
+        self.call(_make_groups, self.cgroup)
 
     def kill(self) -> None:
         """End the machine; when this returns no process and no control group of it is left."""
@@ -102,7 +106,7 @@ def _keep_clean(first: int, waited: set[signal.Signals]) -> NoReturn:
             os.kill(first, signal.SIGKILL)
         os.waitpid(first, 0)
         for hierarchy in (CGROUPS, *CGROUPS.iterdir()):
-            _remove(hierarchy / _cgroup(os.getpid()).lstrip("/"))
+            _remove(Path(f"{hierarchy}{_cgroup(os.getpid())}"))
     finally:
         os._exit(0)
 
@@ -138,6 +142,7 @@ def _furnish() -> None:
     settle()
     for name in OWN:
         _own(name)
+    _put_memory("/var/log")
     # What is mounted later must be seen by containers that ask for it (HostToContainer).
     mount("none", "/", "none", MS_REC | MS_SHARED)
 
@@ -147,12 +152,40 @@ def _own(name: str) -> None:
     real = Path("/run/lab" + name)
     real.mkdir(parents=True)
     mount(name, str(real), "none", MS_BIND | MS_REC)
-    mount("lab", name, "tmpfs", options="mode=0755,size=4g")
+    mount("none", str(real), "none", MS_REMOUNT | MS_BIND | MS_RDONLY)
+    _put_memory(name)
     for one in real.iterdir():
         Path(name, one.name).symlink_to(one)
 
 
+def _put_memory(name: str) -> None:
+    mount("lab", name, "tmpfs", options="mode=0755,size=4g")
+
+
 # --- in the machine ------------------------------------------------------------------------------
+
+
+def _make_groups(name: str) -> None:
+    """Make a control group in each hierarchy, for a kubelet to find: version 1, 2 or both."""
+    for hierarchy in (CGROUPS, *CGROUPS.iterdir()):
+        if not (hierarchy / "cgroup.procs").exists() or hierarchy.is_symlink():
+            continue
+        group = Path(f"{hierarchy}{name}")
+        group.mkdir()
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            # Version 1 begins with none; no process may enter then (cpuset(7)).
+            if (group / file).exists() and not (group / file).read_text(encoding="ascii").strip():
+                (group / file).write_bytes((hierarchy / file).read_bytes())
+    if (CGROUPS / "cgroup.controllers").exists():
+        _hand_down(CGROUPS)
+
+
+def _hand_down(hierarchy: Path) -> None:
+    """Let groups below the root of version 2 have all controllers that there are."""
+    for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
+        with suppress(OSError):
+            (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+
 
 _programs: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -5,9 +5,7 @@ Everything is where a node has it, so that manifests apply as they are shipped: 
 static pods in ``/etc/kubernetes/manifests``.  There is no kube-proxy: of the services only
 ``kubernetes`` itself has an address that works, because it is one of the node's own.
 Pods have IPv4 and IPv6, by Debian's reference plugins bridge, host-local and portmap.
-
-What surprised us: ``cgroupsPerQOS: false`` is what makes ``cgroupRoot`` a name that need not
-exist, so that all control groups of pods lie in one that the janitor can remove.
+All control groups of pods lie in one that the machine's janitor removes (``cgroupRoot``).
 """
 
 from __future__ import annotations
@@ -35,6 +33,11 @@ PLUGINS = ("bridge", "host-local", "loopback", "portmap")
 CONFIGURATION = "/etc/cni/net.d/10-node.conflist"
 STATIC = "/etc/kubernetes/manifests"
 
+OWN = (
+    *("/etc/cni", "/etc/containerd", "/etc/kubernetes", "/opt/cni", "/opt/containerd"),
+    *("/var/lib/cni", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/kubelet"),
+)
+"""The node's own folders, where the machine may have some, too."""
 CONFLIST = {
     "cniVersion": "1.0.0",
     "name": "node",
@@ -52,6 +55,8 @@ CONFLIST = {
         {"type": "portmap", "capabilities": {"portMappings": True}},
     ],
 }
+NETWORK = json.dumps(CONFLIST, indent=2) + "\n"
+"""What the node's network is configured with before us, to the byte."""
 CONTAINERD = f"""\
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -64,7 +69,6 @@ KUBELET: dict[str, object] = {
     "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
     "authorization": {"mode": "AlwaysAllow"},
     "cgroupDriver": "cgroupfs",
-    "cgroupsPerQOS": False,
     "enforceNodeAllocatable": [],
     "failSwapOn": False,
     "makeIPTablesUtilChains": False,
@@ -171,13 +175,11 @@ class Node(Cluster):
         self.sysctl("net.ipv6.conf.all.forwarding", "1")
 
     def _write_configuration(self) -> None:
-        for link in ("/etc/cni", "/etc/kubernetes", "/etc/containerd"):
-            self.run(("rm", "-f", link))
-        self.run(("mkdir", "-p", "/etc/cni/net.d", "/etc/containerd", STATIC, "/var/lib/kubelet"))
-        self.run(("rm", "-rf", "/opt/cni", "/opt/containerd", "/var/lib/cni"))
-        self.run(("mkdir", "-p", "/opt/cni/bin"))
+        # What the machine itself has of these is no business of the node's: links, at most.
+        self.run(("rm", "-f", *OWN))
+        self.run(("mkdir", "-p", *OWN, "/etc/cni/net.d", "/opt/cni/bin", STATIC))
         self.run(("cp", *(f"/usr/lib/cni/{name}" for name in PLUGINS), "/opt/cni/bin/"))
-        self.write(CONFIGURATION, json.dumps(CONFLIST, indent=2) + "\n")
+        self.write(CONFIGURATION, NETWORK)
         self.write("/etc/containerd/config.toml", CONTAINERD)
         kubelet = KUBELET | {"cgroupRoot": self.cgroup}
         self.write("/etc/kubernetes/kubelet.yaml", json.dumps(kubelet))

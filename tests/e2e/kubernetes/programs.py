@@ -31,7 +31,7 @@ KUBERNETES = (
     "kubelet",
     "kubectl",
 )
-STRIPPED = ("-ldflags", "-s -w")
+STRIPPED = "-s -w"
 
 
 class NoGo(Exception):
@@ -41,7 +41,7 @@ class NoGo(Exception):
 def kubernetes() -> Path:
     """Return where the programs of Kubernetes are, or are to be: a folder of the user's cache."""
     sources = (MODULE / "go.mod", MODULE / "go.sum", *(MODULE / "cmd" / one for one in KUBERNETES))
-    return _kept(f"kubernetes-{_found(r'k8s.io/kubernetes v(.+)')}", sources)
+    return _kept(f"kubernetes-{_version()}", sources)
 
 
 def workload() -> Path:
@@ -76,7 +76,10 @@ def _kept(name: str, sources: tuple[Path, ...]) -> Path:
 
 
 def _build(target: Path, commands: tuple[str, ...], **environ: str) -> None:
-    """Build programs into a folder, which is there whole or not at all."""
+    """Build programs into a folder, which is there whole or not at all.
+
+    A build from a module does not know its own version: a node would say v0.0.0.
+    """
     if target.is_dir():
         return
     print(f"building {', '.join(commands)} into {target}", flush=True)
@@ -85,7 +88,8 @@ def _build(target: Path, commands: tuple[str, ...], **environ: str) -> None:
         made = Path(scratch, "programs")
         settings = os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"} | environ
         packages = [f"./cmd/{one}" for one in commands]
-        words = ["go", "build", *STRIPPED, "-o", f"{made}/", *packages]
+        flags = f"{STRIPPED} -X k8s.io/component-base/version.gitVersion={_version()}"
+        words = ["go", "build", "-ldflags", flags, "-o", f"{made}/", *packages]
         subprocess.run(words, cwd=MODULE, env=settings, check=True)
         # Somebody else may have been as quick.
         if not target.is_dir():
@@ -108,6 +112,11 @@ def _unfit() -> str:
     version = said.stdout.strip().removeprefix("go")
     have, need = (tuple(map(int, re.findall(r"\d+", text)[:2])) for text in (version, needed))
     return "" if have >= need else f"no Go >= {needed}: here is {version}"
+
+
+def _version() -> str:
+    """Return the version of Kubernetes, ``v1.34.1``."""
+    return _found(r"k8s\.io/kubernetes (v\S+)$")
 
 
 def _found(pattern: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from e2e.kubernetes.deployment import PLUGIN, remove
-from e2e.kubernetes.node import CONFIGURATION, CONFLIST, PLUGINS, Node
+from e2e.kubernetes.node import CONFIGURATION, NETWORK, PLUGINS, Node
 from e2e.kubernetes.pods import plain_pod
 
 
@@ -14,8 +12,10 @@ def test_a_node_works_without_us_after_the_removal(node: Node, world: list[str])
 
     remove(node)
 
-    assert json.loads(node.read(CONFIGURATION)) == CONFLIST
+    assert node.read(CONFIGURATION) == NETWORK
     assert node.run(("ls", "-A", "/etc/cni/net.d")).stdout.split() == ["10-node.conflist"]
+    assert node.run(("ls", "-A", "/run/kuma-net")).stdout.split() == []
+    assert "kuma-net" not in node.run(("ls", "/var/lib/cni")).stdout.split()
     assert sorted(node.run(("ls", "-A", "/opt/cni/bin")).stdout.split()) == sorted(PLUGINS)
     node.apply(plain_pod("after", ["app", "app", "8080", "--", f"tcp://{world[0]}:80"]))
     node.await_ready("after")

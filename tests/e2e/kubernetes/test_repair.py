@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e.kubernetes.deployment import INIT_IMAGE, deploy, remove
+from e2e.kubernetes.deployment import INIT_IMAGE, compose, deploy, remove
 from e2e.kubernetes.node import Node
 from e2e.kubernetes.pods import mesh_pod
 from lab.processes import eventually
@@ -42,6 +42,23 @@ def test_a_pod_that_fails_its_validation_for_want_of_rules_comes_up_by_itself(
     deploy(bare)
     bare.await_ready("invalid")
     assert bare.answers("invalid") == {target: f"sidecar outbound to {world[0]}:80"}
+
+
+def test_where_the_runtime_does_not_tell_of_pods_the_api_server_does(
+    bare: Node, world: list[str]
+) -> None:
+    remove(bare)
+    target = f"tcp://{world[0]}:80"
+    bare.apply(mesh_pod("unlisted", ["app", "app", "8080", "--"]))
+    bare.await_ready("unlisted")
+    nowhere = "CONTAINER_RUNTIME_ENDPOINT=/run/nowhere.sock"
+    composed = compose(bare, "repair-by-api", nowhere)
+    deploy(bare, composed)
+    try:
+        captured = [f"sidecar outbound to {world[0]}:80"]
+        assert eventually(lambda: bare.probe_from("unlisted", target) == captured, 40.0)
+    finally:
+        remove(bare, composed)
 
 
 def containers(node: Node, pod: str) -> list[tuple[Any, ...]]:
