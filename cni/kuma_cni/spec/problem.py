@@ -6,8 +6,6 @@ Codes below 100 are the specification's, those from 100 on a plugin's own.
 from __future__ import annotations
 
 INCOMPATIBLE_VERSION = 1
-UNSUPPORTED_FIELD = 2
-UNKNOWN_CONTAINER = 3
 INVALID_ENVIRONMENT = 4
 IO_FAILURE = 5
 DECODING_FAILURE = 6
@@ -15,7 +13,6 @@ INVALID_CONFIG = 7
 INVALID_NETNS = 8
 TRY_AGAIN_LATER = 11
 NOT_AVAILABLE = 50
-LIMITED_CONNECTIVITY = 51
 REFUSED = 100
 """The pod asks for what cannot be done; ``details`` has every violation."""
 FAILED = 101
