@@ -46,7 +46,7 @@ static int fail(const char *why) {
   return FAILED;
 }
 
-/* Find the folder of the launcher, with its closing slash; 0 where it cannot be told. */
+/* Find the folder of the launcher, with its closing slash; return its length, 0: unknown. */
 static size_t find_here(char here[PATH_MAX]) {
   ssize_t length = readlink("/proc/self/exe", here, PATH_MAX - 1);
   if (length <= 0) {
@@ -55,6 +55,7 @@ static size_t find_here(char here[PATH_MAX]) {
     length = (ssize_t)strlen(here);
   }
   while (length > 0 && here[length - 1] != '/') length--;
+  here[length] = '\0';
   return (size_t)length;
 }
 
@@ -82,6 +83,7 @@ int main(int count, char **words) {
       python[PATH_MAX + 64];
   size_t here = find_here(folder);
   if (!here) return fail("cannot tell where I am: /proc is not mounted and I have no path");
+  if (strpbrk(folder, ":;$")) return fail("the loader cannot be told a path with : or ; or $");
   if (here + sizeof FOLDER + 64 > PATH_MAX) return fail("my path is too long");
   memcpy(folder + here, FOLDER, sizeof FOLDER);
   strcat(strcpy(library, folder), "/lib");

@@ -32,6 +32,8 @@ PRELOAD = b"/etc/ld.so.preload"
 
 def put_interpreter(folder: Folder, architecture: Architecture, extensions: list[Path]) -> None:
     """Add interpreter, loader, extension modules, and all libraries that they need."""
+    if not Path(PYTHON).exists():
+        raise SystemExit(f"there is no {PYTHON}: a bundle is made of Debian 12's interpreter")
     folder.copy(f"bin/python{VERSION}", Path(PYTHON), program=True)
     loader = Path(architecture.loader)
     folder.put(f"lib/{loader.name}", deaf(loader), loader, program=True)

@@ -207,7 +207,7 @@ def test_it_is_the_program_whose_name_leads_to_it(
 
 
 def test_it_runs_from_a_folder_with_blanks_and_by_a_relative_path(tmp_path: Path) -> None:
-    place = tmp_path / "a folder: with\nodd characters é"
+    place = tmp_path / "a folder, with\nodd characters é"
     shutil.copytree(bundle(), place)
     done = subprocess.run(["./kuma-cni"], env=VERSION, cwd=place, capture_output=True, check=True)
     assert json.loads(done.stdout)["supportedVersions"]
@@ -221,6 +221,16 @@ def test_an_odd_name_for_itself_does_no_harm(name: bytes) -> None:
 
     done = subprocess.run(["/bin/true"], preexec_fn=become, capture_output=True, check=True)
     assert json.loads(done.stdout)["supportedVersions"]
+
+
+@pytest.mark.parametrize("name", ["a:b", "a;b", "$ORIGIN"])
+def test_a_path_that_the_loader_would_take_apart_is_refused(name: str, tmp_path: Path) -> None:
+    shutil.copytree(bundle(), tmp_path / name)
+    done = subprocess.run(
+        [tmp_path / name / "kuma-cni"], env={}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (101, "")
+    assert "cannot be told a path with" in done.stderr
 
 
 def test_without_proc_and_without_a_path_it_says_so(root: Root) -> None:
