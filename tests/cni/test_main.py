@@ -9,8 +9,7 @@ import pytest
 
 from kuma_cni.cli.main import main
 from kuma_net import __version__
-from lab.bundle import launcher
-from lab.cni import Caller, environ_of
+from lab.cni import Caller, bundled, environ_of
 from lab.cni_given import ANNOTATIONS, MESH
 from lab.programs import BIN
 
@@ -31,7 +30,7 @@ def caller() -> Iterator[Caller]:
 
 @pytest.fixture(scope="module", params=["installed", "bundle"])
 def program(request: pytest.FixtureRequest) -> str:
-    return str(BIN / "kuma-cni" if request.param == "installed" else launcher())
+    return str(BIN / "kuma-cni") if request.param == "installed" else bundled()
 
 
 def say(caller: Caller, program: str, *words: str) -> Answered:
@@ -104,6 +103,28 @@ def test_what_happened_to_a_pod_can_be_read(caller: Caller, program: str) -> Non
         ["/bin/bash", "-c", '{ sleep 0.2; "$0" logs; echo $? >&2; } | :', program], {"PATH": "/bin"}
     )
     assert gone.stderr == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "log"),
+    [
+        (
+            {"cniVersion": "9.0.0", "name": "net", "log_file": "/var/log/own.log"},
+            "/var/log/own.log",
+        ),
+        ({"cniVersion": "1.0.0", "log_file": "/var/log/own.log"}, LOG),
+        (None, LOG),
+    ],
+)
+def test_a_refusal_is_logged_where_the_configuration_says_if_it_can_be_read(
+    caller: Caller, config: dict[str, str] | None, log: str
+) -> None:
+    caller.run(["rm", "-rf", LOG, "/var/log/own.log"])
+    stdin = json.dumps(config).encode() if config else b""
+    answered = caller.ask(bundled(), environ_of("ADD"), stdin)
+    (entry,) = map(json.loads, caller.read(log).splitlines())
+    assert (entry["level"], entry["event"], entry["verb"]) == ("error", "refused", "ADD")
+    assert json.loads(entry["error"]) == answered.error
 
 
 def test_as_a_function_it_returns_its_code(capfd: pytest.CaptureFixture[str]) -> None:

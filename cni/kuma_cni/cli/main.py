@@ -92,12 +92,14 @@ def _answered(environ: Mapping[str, str]) -> Answer:
     try:
         stdin = _read_stdin() if command else b""
     except CniError as error:
-        if command != "VERSION":
-            return failure(error, NEWEST)
         stdin = b""
+        if command != "VERSION":
+            answer = failure(error, NEWEST)
+            _log_refusal(command, stdin, answer)
+            return answer
     answer = dispatch(environ, stdin, KumaCni(_fetch_pod, PluginLog, _records))
-    if answer.code:
-        _log_refusal(environ, stdin, answer)
+    if answer.refused:
+        _log_refusal(command, stdin, answer)
     return answer
 
 
@@ -108,18 +110,17 @@ def _records(folder: str) -> Records:
     return Records(folder)
 
 
-def _log_refusal(environ: Mapping[str, str], stdin: bytes, answer: Answer) -> None:
+def _log_refusal(verb: str, stdin: bytes, answer: Answer) -> None:
     """Log a request that never came to the plugin's verbs, which log for themselves."""
     from kuma_cni.plugin.log import PluginLog
-    from kuma_cni.spec.netconf import Netconf
+    from kuma_cni.spec.netconf import Netconf, read_netconf
     from kuma_cni.spec.problem import CniError
-    from kuma_cni.spec.request import read_request
 
     try:
-        read_request(environ, stdin)
+        netconf = read_netconf(stdin)
     except CniError:
-        told = PluginLog(Netconf()).error
-        told("refused", verb=environ["CNI_COMMAND"][:40], error=answer.output.strip())
+        netconf = Netconf()
+    PluginLog(netconf).error("refused", verb=verb[:40], error=answer.output.strip())
 
 
 def _fetch_pod(lookup: LookUp, netconf: Netconf) -> FetchedPod:

@@ -52,11 +52,15 @@ LONGEST_DETAILS = 8000
 
 
 class Answer(Record):
-    """How the process ends: exit code, standard output, standard error."""
+    """How the process ends: exit code, standard output, standard error.
+
+    ``refused``: the request was at fault, and no verb of the plugin was called.
+    """
 
     code: int = 0
     output: str = ""
     errors: str = ""
+    refused: bool = False
 
 
 def dispatch(environ: Mapping[str, str], stdin: bytes, plugin: Plugin) -> Answer:
@@ -64,9 +68,16 @@ def dispatch(environ: Mapping[str, str], stdin: bytes, plugin: Plugin) -> Answer
     if not environ.get("CNI_COMMAND"):
         return Answer(errors=ABOUT)
     try:
-        return _carry_out(read_request(environ, stdin), plugin)
+        request = read_request(environ, stdin)
+        # Before anything is done: a result that nobody can be told must leave nothing behind.
+        answer = _answer_to(request)
     except Exception as error:  # noqa: BLE001 - whatever it is, the runtime gets an error object
-        return failure(error, asked_version(stdin))
+        return failure(error, asked_version(stdin)).replace(refused=True)
+    try:
+        _carry_out(request, plugin)
+    except Exception as error:  # noqa: BLE001 - likewise
+        return failure(error, request.netconf.cni_version)
+    return answer
 
 
 def failure(error: Exception, version: str) -> Answer:
@@ -89,25 +100,28 @@ def as_cni_error(error: Exception) -> CniError:
     return CniError(INTERNAL, "kuma-cni has a defect", _told(error))
 
 
-def _carry_out(request: Request, plugin: Plugin) -> Answer:
-    """Call the verb's method and word what came of it."""
+def _answer_to(request: Request) -> Answer:
+    """Return what is printed if all goes well."""
     netconf = request.netconf
     if request.verb == "VERSION":
         versions = {"cniVersion": netconf.cni_version, "supportedVersions": list(VERSIONS)}
         return Answer(output=write_json(versions) + "\n")
     if request.verb == "ADD":
-        # Before anything is done: a result that nobody can be told must leave nothing behind.
         result = passed_on(netconf.prev_result, netconf.cni_version)
-        plugin.add(request)
         return Answer(output=write_json(result) + "\n")
-    silent = {
+    return Answer()
+
+
+def _carry_out(request: Request, plugin: Plugin) -> None:
+    verbs = {
+        "ADD": plugin.add,
         "DEL": plugin.delete,
         "CHECK": plugin.check,
         "GC": plugin.gc,
         "STATUS": plugin.status,
     }
-    silent[request.verb](request)
-    return Answer()
+    if request.verb in verbs:
+        verbs[request.verb](request)
 
 
 def _told(error: Exception) -> str:

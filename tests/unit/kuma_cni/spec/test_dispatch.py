@@ -108,7 +108,14 @@ def test_a_result_that_cannot_be_told_fails_before_anything_is_done() -> None:
     plugin = Recorder()
     answer = ask("ADD", CONFIG | {"prevResult": {"cniVersion": "7.0.0"}}, plugin)
     assert json.loads(answer.output)["code"] == 7
+    assert answer.refused
     assert plugin.called == []
+
+
+def test_whether_a_verb_was_called_is_known_from_the_answer() -> None:
+    assert not ask("ADD", plugin=Recorder(CniError(11, "later"))).refused
+    assert ask("PLAY").refused
+    assert not ask("ADD").refused
 
 
 @pytest.mark.parametrize("verb", ["DEL", "CHECK"])
