@@ -245,12 +245,23 @@ def ask_here(pod: PodSpec) -> int:
     return fork_here(ask)
 
 
+USERS = "traffic.kuma.io/exclude-outbound-ports-for-uids"
+WRONG = {
+    "text of an attacker": ({USERS: "tcp:80:root; drop table"}, USERS),
+    # The runtime sends the pod's name servers, if it has any; the node's are never taken instead.
+    "name servers that nobody named": (
+        {DOCUMENT: '{"redirect":{"dns":{"enabled":true,"captureAll":false}}}'},
+        "the runtime sent none",
+    ),
+}
+
+
+@pytest.mark.parametrize(("annotations", "reason"), WRONG.values(), ids=WRONG)
 def test_a_pod_whose_annotations_cannot_be_done_fails_with_the_reason_and_leaves_nothing(
-    kubelet: Kubelet,
+    kubelet: Kubelet, annotations: dict[str, str], reason: str
 ) -> None:
-    wrong = {"traffic.kuma.io/exclude-outbound-ports-for-uids": "tcp:80:root; drop table"}
-    with pytest.raises(CallError, match="exclude-outbound-ports-for-uids"):
-        kubelet.run(PodSpec("wrong", MESH | wrong))
+    with pytest.raises(CallError, match=reason):
+        kubelet.run(PodSpec("wrong", MESH | annotations))
     assert eventually(lambda: kubelet.node.call(shims_here) == [])
     assert kubelet.node.run(["ls", "/run/netns"]).stdout == ""
     sandbox = kubelet.run(PodSpec("wrong", MESH))
