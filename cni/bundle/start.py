@@ -10,6 +10,7 @@ which each finds ready what it imports at once; so hardly any import goes throug
 system.  Were the order wrong, one would: that is slower, and all.
 """
 
+import gc
 import sys
 from marshal import loads
 
@@ -101,7 +102,9 @@ def begin(folder: str, name: str, words: "list[str]") -> "int | None":
     sys.modules["__main__"].__file__ = sys.argv[0]
     with open(f"{folder}/homes", "rb") as file:  # noqa: PTH123 - pathlib is not loaded
         sys.meta_path.insert(0, Shelves(folder, loads(file.read())))  # noqa: S302 - as above
+    gc.disable()  # imports make no garbage, and looking for it costs a twentieth of them
     module = __import__(PROGRAMS[name], fromlist=["main"])
+    gc.enable()
     code: int | None = module.main()
     return code
 

@@ -23,7 +23,8 @@ from shelves import read_runs, shelves
 
 from kuma_net import __version__
 from lab.bundle import ROOT, bundle
-from lab.inside_bundle import folder_of, run_inside
+from lab.cni import Caller
+from lab.inside_bundle import command, folder_of, run_inside
 from lab.processes import eventually
 
 MOST = 15 * 2**20
@@ -117,6 +118,16 @@ def test_tls_works_from_libraries_unpacked_into_memory() -> None:
     assert version.startswith("OpenSSL 3.")
     assert has_ciphers == "True"
     assert mapped == "(deleted)"  # of memfd_create(2)
+
+
+def test_tls_works_where_files_in_memory_must_not_be_executed() -> None:
+    caller = Caller()  # the setting is one of its process namespace
+    try:
+        caller.write("/proc/sys/vm/memfd_noexec", "2")
+        said = caller.run(command(folder_of(bundle()), TLS)).stdout
+    finally:
+        caller.stop()
+    assert said.startswith("OpenSSL 3.")
 
 
 def test_shelves_hold_what_the_usual_runs_load_in_that_order() -> None:
