@@ -25,7 +25,7 @@ from lab.system import MS_BIND, MS_RDONLY, MS_REMOUNT, mount
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-QUICKLY = 3.0
+QUICKLY = 5.0
 CONFIG: dict[str, Any] = {
     "cniVersion": "1.1.0",
     "name": "net",

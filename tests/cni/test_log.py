@@ -157,6 +157,16 @@ def test_who_finds_the_full_file_locked_writes_into_it(tmp_path: Path) -> None:
     assert [entry["event"] for entry in lines(file)] == ["z"]
 
 
+def test_a_file_that_cannot_be_rotated_has_an_end_too(tmp_path: Path) -> None:
+    file = tmp_path / "cni.log"
+    (tmp_path / "cni.log.1").mkdir()
+    file.write_bytes(b"x" * (2 * LARGEST - 1000))
+    log = log_to(file)
+    for _ in range(100):
+        log.info("x")
+    assert 2 * LARGEST - 1000 < file.stat().st_size <= 2 * LARGEST
+
+
 def in_time(work: Callable[[], None]) -> None:
     """Do something in a child, and see it end: it must not wait for anybody."""
     child = multiprocessing.get_context("fork").Process(target=work)

@@ -114,10 +114,13 @@ def _append(path: str, line: bytes) -> None:
 
     descriptor = _opened(path)
     try:
-        if posix.fstat(descriptor).st_size + len(line) > LARGEST and _rotated(path, descriptor):
+        size = posix.fstat(descriptor).st_size + len(line)
+        if size > LARGEST and _rotated(path, descriptor):
             fresh = _opened(path)
             posix.close(descriptor)
             descriptor = fresh
+        elif size > 2 * LARGEST:
+            raise OSError("the log is full and cannot be rotated")
         posix.write(descriptor, line)
     finally:
         posix.close(descriptor)
