@@ -12,6 +12,8 @@ from lab.images import CNI, INIT, cni_image, init_image
 from lab.processes import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from e2e.kubernetes.node import Node
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -59,17 +61,21 @@ def await_rollout(node: Node) -> None:
         raise AssertionError(f"{events.stdout[-3000:]}\n" + "\n".join(said[-30:]))
 
 
-def compose(node: Node, component: str, *settings: str) -> str:
-    """Write a kustomization as an operator does, with a component and settings; return where."""
-    folder = f"/run/composed/{component}"
+def compose(node: Node, settings: Mapping[str, str], components: Sequence[str] = ()) -> str:
+    """Write a kustomization as an operator does: settings, components; return where."""
+    folder = "/run/composed"
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": "kube-system",
         "resources": [relpath(BASE, folder)],
-        "components": [relpath(DEPLOY / "components" / component, folder)],
+        "components": [relpath(DEPLOY / "components" / one, folder) for one in components],
         "configMapGenerator": [
-            {"name": "kuma-cni", "behavior": "merge", "literals": list(settings)}
+            {
+                "name": "kuma-cni",
+                "behavior": "merge",
+                "literals": [f"{name}={text}" for name, text in settings.items()],
+            }
         ],
     }
     node.run(("mkdir", "-p", folder))

@@ -29,6 +29,8 @@ PLACES = {
 }
 """Folder of configurations, folder of plugins, file: what each is to lead to on a node."""
 
+PODS_ALONE = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+
 
 def test_every_overlay_is_spoken_of_here() -> None:
     assert sorted(PLACES) == sorted(["base", *(path.name for path in OVERLAYS)])
@@ -60,6 +62,14 @@ def test_an_overlay_applies_and_names_the_same_folders_everywhere(
     reference = spec["containers"][0]["envFrom"][0]["configMapRef"]["name"]
     assert reference == objects["ConfigMap"]["metadata"]["name"]
     assert json.loads(said["CNI_NETWORK_CONFIG"])["type"] == "kuma-cni"
+
+    # No network of pods is needed for the installer's own, nor much of the cluster or the node.
+    assert spec["hostNetwork"]
+    assert objects["ClusterRole"]["rules"][0] == PODS_ALONE
+    rights = spec["containers"][0]["securityContext"]
+    assert rights["capabilities"] == {"drop": ["ALL"], "add": ["SYS_ADMIN", "NET_ADMIN"]}
+    assert rights["readOnlyRootFilesystem"]
+    assert "privileged" not in rights
 
 
 def paths(spec: dict[str, Any]) -> dict[str, str]:

@@ -51,8 +51,8 @@ def test_where_the_runtime_does_not_tell_of_pods_the_api_server_does(
     target = f"tcp://{world[0]}:80"
     bare.apply(mesh_pod("unlisted", ["app", "app", "8080", "--"]))
     bare.await_ready("unlisted")
-    nowhere = "CONTAINER_RUNTIME_ENDPOINT=/run/nowhere.sock"
-    composed = compose(bare, "repair-by-api", nowhere)
+    nowhere = {"CONTAINER_RUNTIME_ENDPOINT": "/run/nowhere.sock"}
+    composed = compose(bare, nowhere, ["repair-by-api"])
     deploy(bare, composed)
     try:
         captured = [f"sidecar outbound to {world[0]}:80"]
