@@ -127,6 +127,17 @@ def test_a_runtime_that_goes_in_the_middle_of_a_round_is_no_pods_failure(
     assert (seen.counts["failures"], seen.counts["rounds_done"]) == (0, 0)
 
 
+def test_pods_that_are_gone_are_forgotten(pod: Host, tmp_path: Path) -> None:
+    wrong = MESH | {"traffic.kuma.io/exclude-outbound-ports": "eighty"}
+    told = [Told("a", "a", wrong, (netns(pod),) * 9), Told("b", "b", MESH, (netns(pod),) * 9)]
+    with Service(settings(str(tmp_path / "s"))) as service:
+        with runtime(tmp_path / "s", telling(*told)):
+            service.turn_until(lambda: bool(service.repair._troubles and service.repair._proofs))
+        (tmp_path / "s").unlink()
+        with runtime(tmp_path / "s", telling()):
+            service.turn_until(lambda: not (service.repair._troubles or service.repair._proofs))
+
+
 class Going(Answers):
     """A runtime that hangs up when it is asked for one sandbox."""
 

@@ -61,8 +61,8 @@ class Network(Record):
 
     ``netns`` is the path of its file on the node, empty where the runtime does not tell; ``pid`` a
     process in it, 0 where there is none; neither: the sandbox is at its end.  ``of_node``: it is
-    the node's own.  ``dns_servers`` are what the kubelet asked for, None where the runtime does
-    not tell.
+    the node's own, and nothing else is told.  ``dns_servers`` are what the kubelet asked for, None
+    where the runtime does not tell.
     """
 
     netns: str = ""

@@ -102,8 +102,6 @@ def _by_runtime(settings: RepairSettings) -> Known:
             if problem.code == NOT_FOUND:
                 return None
             raise
-        if network.of_node:
-            return None
         if not (network.netns or network.pid):
             return None
         netns = _visible(network.netns, network.pid, settings.host)
