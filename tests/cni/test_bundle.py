@@ -191,6 +191,7 @@ def test_what_stands_in_the_working_directory_is_not_imported(tmp_path: Path) ->
         ("kuma-init", ["--version"], f"kuma-net {__version__}"),
         ("kumactl", ["version"], f"kuma-net {__version__}"),
         ("kuma-cni-install", ["--help"], "Usage: kuma-cni-install"),
+        ("install-cni", ["--help"], "Usage: kuma-cni-install"),
         ("kuma-net", ["--version"], f"kuma-net {__version__}"),
         ("anything-else", ["--version"], f"kuma-cni {__version__}"),
         ("kuma-cni (deleted)", ["--version"], f"kuma-cni {__version__}"),

@@ -47,6 +47,21 @@ print([line.split()[-1] for line in open("/proc/self/maps") if "libcrypto" in li
 """
 
 
+LIGHTER = """
+from kuma_cni.spec import request
+print(request.read_request.__annotations__, request.read_request.__doc__)
+print(request.Request.__annotations__["verb"], "Verb" in vars(request))
+def fail():
+    request.read_request(None, b"")
+try:
+    fail()
+except Exception as problem:
+    import traceback
+    last = traceback.extract_tb(problem.__traceback__)[-1]
+    print(last.filename, last.lineno > 1)
+"""
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the sources, in a folder of another name and length."""
@@ -111,6 +126,14 @@ def test_the_launcher_needs_no_library() -> None:
 
 def test_every_module_in_it_can_be_imported_in_it() -> None:
     assert run_inside(bundle(), IMPORT_ALL) == ""
+
+
+def test_code_lacks_what_only_readers_and_checkers_need_but_tells_lines() -> None:
+    assert run_inside(bundle(), LIGHTER).splitlines() == [
+        "{} None",
+        "Verb False",
+        "kuma_cni/spec/request.py True",
+    ]
 
 
 def test_tls_works_from_libraries_unpacked_into_memory() -> None:
