@@ -57,6 +57,7 @@ LARGEST: Final = 16 << 20
 """Bytes of an answer: what a kubelet takes from its runtime."""
 LONGEST_MESSAGE: Final = 500
 """Characters of an error's text that are kept."""
+CLOSED: Final = "the server closed the connection"
 _PREFIX: Final = 5
 _READ: Final = 1 << 16
 
@@ -94,6 +95,8 @@ class Channel:
             answer = self._line.exchange(method, body, deadline)
         except TimeoutError as problem:
             raise self._lost(DEADLINE_EXCEEDED, "no answer in time") from problem
+        except (BrokenPipeError, ConnectionResetError) as problem:  # found out by sending
+            raise self._lost(UNAVAILABLE, CLOSED) from problem
         except OSError as problem:
             said = problem.strerror or str(problem)
             raise self._lost(UNAVAILABLE, f"no connection: {said}") from problem
@@ -230,7 +233,7 @@ class _Line:
         self._wait()
         received = self._socket.recv(_READ)
         if not received:
-            raise _Broken(UNAVAILABLE, "the server closed the connection")
+            raise _Broken(UNAVAILABLE, CLOSED)
         if received.startswith(b"HTTP/1"):  # h2 takes it for the length of a frame and waits
             raise _Broken(INTERNAL, "the server speaks HTTP/1, so it is no container runtime's")
         for event in self._http.receive_data(received):
