@@ -83,12 +83,12 @@ class Channel:
         self._timeout = timeout
         self._line: _Line | None = None
 
-    def call(self, method: str, body: bytes, timeout: float | None = None) -> bytes:
+    def call(self, method: str, body: bytes) -> bytes:
         """Return the message that answers ``body``; raises GrpcError.
 
         ``method`` is a path such as ``/runtime.v1.RuntimeService/Version``.
         """
-        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
+        deadline = time.monotonic() + self._timeout
         try:
             if self._line is None:
                 self._line = _Line(self.path, deadline)
