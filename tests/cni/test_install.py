@@ -83,6 +83,7 @@ def test_half_a_file_is_not_passed_over_for_the_next(node: Node) -> None:
     node.put({CALICO: LIST[:20]}, age=0)
     with Installer(node) as installer:
         assert "still be in the writing" in installer.until("not-ready")["reasons"][0]
+        assert node.files() == {"20-other.conflist": LIST, CALICO: LIST[:20]}
         replace(node.net / CALICO, LIST)
         installer.until("ready")
         assert node.has_ours()
@@ -205,6 +206,7 @@ def test_a_rotated_token_is_in_the_kubeconfig_at_once(calico: Node) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         server = json.loads(path.read_text())["clusters"][0]["cluster"]["server"]
         assert server == "https://[fd00::1]:443"
+        assert eventually(installer.is_quiet)
         calico.rotate("second")
         assert eventually(lambda: calico.token() == "second")
         path.unlink()

@@ -209,6 +209,17 @@ class Installer:
         self.tell(signal.SIGTERM)
         return self.end()
 
+    def is_quiet(self) -> bool:
+        """Whether it sleeps for a while: all that it has heard of is done."""
+        before = self._wakings()
+        return not eventually(lambda: self._wakings() != before, 0.1)
+
+    def _wakings(self) -> int:
+        """Return how often it has gone to sleep (proc(5): voluntary_ctxt_switches)."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        lines = dict(line.split(":", 1) for line in status.splitlines())
+        return int(lines["voluntary_ctxt_switches"])
+
     # --- what it says ---------------------------------------------------------------------------
 
     def text(self) -> str:
