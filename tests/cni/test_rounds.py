@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kuma_cni.cri.grpc import NOT_FOUND
-from kuma_cni.cri.runtime import Network, Runtime, Sandbox, Version
+from kuma_cni.cri.runtime import Network, Runtime, Sandbox
 from kuma_cni.repair.settings import RepairSettings
 from kuma_cni.spec.netconf import Netconf
 from lab import cri
@@ -108,12 +108,6 @@ def ask_here(method: str, *args: str) -> Any:
         runtime.close()
 
 
-def test_the_runtime_says_who_it_is(node: Node) -> None:
-    version = node.call(ask_here, "version")
-    assert isinstance(version, Version)
-    assert (version.name, version.api) == ("containerd", "v1")
-
-
 def test_the_runtime_tells_sandboxes_as_they_were_made_and_only_those_that_run(
     cluster: Cluster,
 ) -> None:
@@ -121,8 +115,7 @@ def test_the_runtime_tells_sandboxes_as_they_were_made_and_only_those_that_run(
     sandbox, stopped = cluster.run(spec), cluster.run(PodSpec("stopped"))
     cluster.node.call(cri.stop_pod_here, SOCKET, stopped)
     (told,) = cluster.node.call(ask_here, "sandboxes")
-    labels = {"io.kubernetes.pod.name": "web", "io.kubernetes.pod.namespace": "demo"}
-    assert told == Sandbox(sandbox, "web", "demo", "uid-of-web", dict(spec.annotations), labels)
+    assert told == Sandbox(sandbox, "web", "demo", "uid-of-web", dict(spec.annotations))
     network = cluster.node.call(ask_here, "network", sandbox)
     assert isinstance(network, Network)
     assert network.dns_servers == ("192.0.2.53",)

@@ -3,5 +3,5 @@
 ``protobuf``  fields of messages as bytes, both ways; pure
 ``grpc``      one call after another over a unix socket
 ``places``    where runtimes put their sockets
-``runtime``   the three calls we need, and what runtimes say in them
+``runtime``   the two calls we need, and what runtimes say in them
 """

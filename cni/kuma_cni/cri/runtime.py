@@ -1,6 +1,6 @@
 """The container runtime's view of a node: which sandboxes there are, and where their networks are.
 
-Three calls of CRI v1 (k8s.io/cri-api, pkg/apis/runtime/v1/api.proto; the numbers below are its
+Two calls of CRI v1 (k8s.io/cri-api, pkg/apis/runtime/v1/api.proto; the numbers below are its
 field numbers).  What CRI leaves open is in the *verbose* status, a JSON text under ``info``:
 
 ==================  ==========================================================================
@@ -36,24 +36,14 @@ NODE: Final = 2
 """enum NamespaceMode: the namespace is the node's."""
 
 
-class Version(Record):
-    """Who answers: ``containerd``, ``v1.6.20``, ``v1``."""
-
-    name: str
-    version: str
-    api: str
-
-
 class Sandbox(Record):
-    """A pod's sandbox; annotations and labels are those it was made with."""
+    """A pod's sandbox; annotations are those it was made with."""
 
     id: str
     name: str
     namespace: str
     uid: str = ""
     annotations: Mapping[str, str] = {}
-    labels: Mapping[str, str] = {}
-    ready: bool = True
 
 
 class Network(Record):
@@ -78,10 +68,6 @@ class Runtime:
         """Name the socket; ``timeout`` is for one call, in seconds."""
         self._channel = Channel(path, timeout)
 
-    def version(self) -> Version:
-        """Return who answers."""
-        return self._ask("Version", encode([(1, "v1")]), _version)
-
     def sandboxes(self) -> tuple[Sandbox, ...]:
         """Return the sandboxes that are ready."""
         ready = encode([(1, encode([(2, encode([(1, READY)]))]))])
@@ -104,10 +90,6 @@ class Runtime:
             raise GrpcError(INTERNAL, wrong, self._channel.path) from problem
 
 
-def _version(said: Message) -> Version:
-    return Version(said.text(2), said.text(3), said.text(4))
-
-
 def _sandboxes(said: Message) -> tuple[Sandbox, ...]:
     return tuple([_sandbox(item) for item in said.messages(1)])
 
@@ -120,8 +102,6 @@ def _sandbox(item: Message) -> Sandbox:
         namespace=metadata.text(3),
         uid=metadata.text(2),
         annotations=item.texts(6),
-        labels=item.texts(5),
-        ready=item.number(3) == READY,
     )
 
 

@@ -94,6 +94,6 @@ def test_sandboxes_come_with_what_they_were_made_with() -> None:
     )
     said = Message(encode([(1, item), (1, encode([(1, "bare")]))]))
     assert _sandboxes(said) == (
-        Sandbox("id", "web", "demo", "uid", {"a": "2"}, {"l": "1"}, ready=False),
+        Sandbox("id", "web", "demo", "uid", {"a": "2"}),
         Sandbox("bare", "", ""),
     )
