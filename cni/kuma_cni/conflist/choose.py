@@ -52,9 +52,14 @@ def named(found: Sequence[Network], name: str) -> Network | None:
     """Return the network of that file name, else that with the other ending.
 
     ``10-flannel.conf`` becomes ``10-flannel.conflist`` when our plugin is put behind it, and who
-    asks for one by name means the other as well.
+    asks for one by name means the other as well.  Where that name was taken by somebody's list
+    it has become ``10-flannel.conf.conflist``.
     """
     by_name = {one.name: one for one in found}
     stem = name.rpartition(".")[0] or name
-    names = (name, *[stem + ending for ending in (".conf", LIST_ENDING, ".json")])
+    names = (
+        name,
+        name + LIST_ENDING,
+        *[stem + ending for ending in (".conf", LIST_ENDING, ".json")],
+    )
     return next((by_name[one] for one in names if one in by_name), None)
