@@ -2,8 +2,8 @@
 
 A runtime calls it without arguments and with CNI_COMMAND in the environment.  It lives for some
 20 ms, so it is made like ``kuma-init``: nothing is imported that is not needed, and the process
-leaves by ``_exit``.  It stands in for nothing: neither a locale, a home, a PATH nor /tmp is used,
-and the standard streams may be closed.
+leaves by ``_exit``.  It takes nothing for granted: no locale, home, PATH or /tmp is used, and
+the standard streams may be closed.
 
 The standard input is waited for, but not for ever: a runtime that keeps its end open would keep
 the pod waiting with no word about why.
