@@ -290,6 +290,19 @@ def test_uninstall_keeps_what_others_changed_meanwhile(calico: Node) -> None:
     assert Installer(calico, "uninstall").run() == 0
 
 
+def test_uninstall_is_refused_while_an_installer_runs(calico: Node) -> None:
+    with Installer(calico) as installer:
+        installer.until("ready")
+        removal = Installer(calico, "uninstall")
+        assert removal.run() == 1
+        assert "an installer runs on this node" in removal.text()
+        assert calico.has_ours()
+    # What it left when it was killed is no installer that runs.
+    assert (calico.root / "run/cni.sock").exists()
+    assert Installer(calico, "uninstall").run() == 0
+    assert calico.everything() == [f"net/{CALICO}"]
+
+
 def test_sighup_looks_again(calico: Node) -> None:
     with Installer(calico) as installer:
         installer.until("ready")

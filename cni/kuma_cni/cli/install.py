@@ -71,8 +71,12 @@ def _run(verb: str, environ: Mapping[str, str]) -> int:
 
 
 def _uninstall(settings: Settings) -> int:
+    from kuma_cni.installer.listening import somebody_listens
     from kuma_cni.installer.place import Place
+    from kuma_net.errors import HostError
 
+    if settings.log_socket and somebody_listens(settings.log_socket):
+        raise HostError("an installer runs on this node and would put it all back: end it first")
     Place(settings, source_of(settings)).remove(lambda what: _put(f"{what}\n"))
     return 0
 

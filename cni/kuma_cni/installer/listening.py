@@ -107,6 +107,16 @@ class LogSocket:
                 Path(self.path).unlink()
 
 
+def somebody_listens(path: str) -> bool:
+    """Whether an installer runs that plugins can send their lines to."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as plugin:
+        try:
+            plugin.connect(path)
+        except OSError:  # no socket, or one that its owner left when she was killed
+            return False
+    return True
+
+
 def read_event(line: bytes) -> dict[str, Any] | None:
     """Return what a plugin said; None where it is nothing that one could print."""
     if len(line) > LONGEST:

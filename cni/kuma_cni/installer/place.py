@@ -147,6 +147,8 @@ class Place:
             with self._open() as folder, as_host_error(folder.path):
                 if folder.drop(self.settings.kubeconfig_name):
                     say(f"{self.settings.kubeconfig_name}: removed")
+        if self.settings.log_socket:
+            Path(self.settings.log_socket).unlink(missing_ok=True)
         records = Path(self.settings.state_dir)
         Records(str(records)).keep_only(())
         # Only records go, and the folder if that was all: somebody may have named another one.
