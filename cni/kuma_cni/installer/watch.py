@@ -26,9 +26,15 @@ LONGEST_BURST: Final = 0.5
 class Changes:
     """Calls when some files or folders may have changed, and every so often."""
 
-    def __init__(self, loop: Loop, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        on_change: Callable[[], None],
+        make_watch: Callable[[Sequence[str]], Watch] = Watch,
+    ) -> None:
         """Call ``on_change``, once a burst."""
         self._loop = loop
+        self._make_watch = make_watch
         self._on_change = on_change
         self._watch: Watch | None = None
         self._burst: Timer | None = None
@@ -42,7 +48,7 @@ class Changes:
         """
         self._close_watch()
         try:
-            self._watch = Watch(paths)
+            self._watch = self._make_watch(paths)
         except OSError:
             self._watch = None
         else:
