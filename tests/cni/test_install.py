@@ -265,7 +265,8 @@ def test_told_to_end_it_leaves_everything_in_place(calico: Node, number: int) ->
 
 def test_asked_to_it_takes_everything_away_when_told_to_end(calico: Node) -> None:
     calico.rotate("token")
-    Records(f"{calico.root}/state").put("container", "eth0", {})
+    for state in ("state", "state/k8s-pod-network"):
+        Records(f"{calico.root}/{state}").put("container", "eth0", {})
     with Installer(calico, KUMA_CNI_REMOVE_ON_EXIT="true") as installer:
         installer.until("ready")
         assert installer.terminate() == 0

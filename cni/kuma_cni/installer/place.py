@@ -149,12 +149,23 @@ class Place:
                     say(f"{self.settings.kubeconfig_name}: removed")
         if self.settings.log_socket:
             Path(self.settings.log_socket).unlink(missing_ok=True)
-        records = Path(self.settings.state_dir)
-        Records(str(records)).keep_only(())
-        # Only records go, and the folder if that was all: somebody may have named another one.
-        if records.is_dir() and not any(records.iterdir()):
-            records.rmdir()
-            say(f"{records}: removed")
+        for path in _drop_records(Path(self.settings.state_dir)):
+            say(f"{path}: removed")
+
+
+def _drop_records(state: Path) -> list[Path]:
+    """Drop the plugin's records, in a folder for each network; return the folders that went.
+
+    Only records go, and a folder if that was all: somebody may have named another one.
+    """
+    dropped = []
+    below = sorted(state.iterdir()) if state.is_dir() else []
+    for folder in (*[path for path in below if path.is_dir() and not path.is_symlink()], state):
+        Records(str(folder)).keep_only(())
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            dropped.append(folder)
+    return dropped
 
 
 def _fate(name: str, files: Mapping[str, bytes], left: Mapping[str, bytes]) -> str:
