@@ -10,6 +10,7 @@ import pytest
 
 from e2e.kubernetes.deployment import BASE, OVERLAYS
 from e2e.kubernetes.node import Node
+from lab.images import CNI
 
 USUAL = ("/etc/cni/net.d", "/opt/cni/bin")
 K3S = "/var/lib/rancher/k3s/agent/etc/cni/net.d"
@@ -62,6 +63,8 @@ def test_an_overlay_applies_and_names_the_same_folders_everywhere(
     reference = spec["containers"][0]["envFrom"][0]["configMapRef"]["name"]
     assert reference == objects["ConfigMap"]["metadata"]["name"]
     assert json.loads(said["CNI_NETWORK_CONFIG"])["type"] == "kuma-cni"
+
+    assert spec["containers"][0]["image"] == CNI
 
     # No network of pods is needed for the installer's own, nor much of the cluster or the node.
     assert spec["hostNetwork"]
