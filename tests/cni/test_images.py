@@ -16,6 +16,14 @@ from lab.building import MissingProgram
 from lab.bundle import launcher
 from lab.case import PLAIN
 from lab.images import INIT, init_image, room_for_images_here
+from lab.injected import (
+    ANNOTATIONS,
+    EXCLUSIONS_DOCUMENT,
+    GATEWAY_DOCUMENT,
+    PLAIN_DOCUMENT,
+    documented,
+    for_init,
+)
 from lab.inside import Inside
 from lab.networks import OURS, bridge, conflist
 from lab.node import Node
@@ -31,7 +39,6 @@ SEALED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL")
 AS_INIT = (*SEALED, "--user=0:0", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW")
 AS_SIDECAR = (*SEALED, "--user=5678:5678", "--security-opt=no-new-privileges")
 """How an injector has init containers run: kuma-init, and kuma-validation."""
-OF_ANNOTATION = "traffic.kuma.io/transparent-proxy-config"
 BASE = "/tmp/transparent-proxy/base"
 DOCUMENT = f"--config={BASE}/config.yaml"
 VALIDATOR = ("install", "transparent-proxy-validator", "--config-file=/tmp/.kumactl")
@@ -68,7 +75,7 @@ class Pods:
 
     def plug(self, pod: str, annotations: Mapping[str, str]) -> None:
         """Have the plugin called for a pod, as containerd does."""
-        sent = {"io.kubernetes.cri.pod-annotations": annotations}
+        sent = {ANNOTATIONS: annotations}
         entry = OURS | {"cniVersion": "1.0.0", "name": "lab", "runtimeConfig": sent}
         environ = {
             "CNI_COMMAND": "ADD",
@@ -126,46 +133,6 @@ EXCLUDED = """
     remote       tcp self:8080      -> inbound
 """
 PLAIN_EXCLUDED = PLAIN + "\n    remote       tcp self:9902      -> direct\n"
-DEFAULTS = """\
-ipFamilyMode: dualstack
-kumaDPUser: "5678"
-redirect:
-  dns:
-    captureAll: true
-    enabled: true
-    port: 15053
-    resolvConfigPath: /etc/resolv.conf
-    skipConntrackZoneSplit: false
-  inbound:
-    enabled: true
-    excludePorts:
-    - 9001
-    - 9902
-    port: 15006
-  outbound:
-    enabled: true
-    port: 15001
-retry:
-  maxRetries: 4
-  sleepBetweenRetries: 2s
-wait: 5
-waitInterval: 0
-"""
-INBOUND_NETWORKS = "    excludePortsForIPs:\n    - 192.168.7.0/24\n"
-EXCLUSIONS = (
-    DEFAULTS.replace("dualstack", "ipv4")
-    .replace("    - 9001\n", "    - 9999\n    - 9001\n")
-    .replace(
-        "    port: 15006\n", "    excludePortsForIPs:\n    - 192.168.7.0/24\n    port: 15006\n"
-    )
-    .replace(
-        "    port: 15001\n",
-        "    excludePorts:\n    - 3306\n    - 5432\n"
-        "    excludePortsForIPs:\n    - 10.9.9.0/24\n    - fd00:9::/64\n"
-        "    excludePortsForUIDs:\n    - tcp:443:1234\n    - udp:53:1234\n    port: 15001\n",
-    )
-    + "dropInvalidPackets: true\nlog:\n  enabled: true\n  level: 7\n"
-)
 
 
 class Shape(Record):
@@ -203,14 +170,15 @@ SHAPES = (
         EXCLUDED,
         families=("ipv4",),
     ),
-    Shape("a plain document", (DOCUMENT,), PLAIN_EXCLUDED, DEFAULTS),
+    Shape("a plain document", (DOCUMENT,), PLAIN_EXCLUDED, for_init(PLAIN_DOCUMENT)),
+    Shape("a document of a gateway", (DOCUMENT,), NO_INBOUND, for_init(GATEWAY_DOCUMENT)),
     Shape(
-        "a document of a gateway",
+        "a document with exclusions",
         (DOCUMENT,),
-        NO_INBOUND,
-        DEFAULTS.replace("  inbound:\n    enabled: true", "  inbound:\n    enabled: false"),
+        EXCLUDED,
+        for_init(EXCLUSIONS_DOCUMENT),
+        families=("ipv4",),
     ),
-    Shape("a document with exclusions", (DOCUMENT,), EXCLUDED, EXCLUSIONS, ("ipv4",)),
 )
 
 
@@ -282,7 +250,7 @@ def test_net_admin_alone_is_enough_where_the_kernel_has_nf_tables(pods: Pods) ->
     ("words", "document"),
     [
         (("--ip-family-mode=dualstack", "--validation-server-port=15006"), ""),
-        ((f"--transparent-proxy-config={BASE}/config.yaml",), f"cniMode: true\n{DEFAULTS}"),
+        ((f"--transparent-proxy-config={BASE}/config.yaml",), PLAIN_DOCUMENT),
     ],
     ids=["arguments", "a document"],
 )
@@ -301,13 +269,13 @@ def test_the_validator_proves_capture_as_the_sidecars_user(
 
 def test_the_validator_proves_what_the_plugin_did(pods: Pods) -> None:
     pod = pods.start()
-    document = f"cniMode: true\n{DEFAULTS}"
-    pods.plug(pod, {"kuma.io/sidecar-injected": "true", OF_ANNOTATION: document})
+    pods.plug(pod, documented(PLAIN_DOCUMENT))
     words = (*VALIDATOR, f"--transparent-proxy-config={BASE}/config.yaml")
-    ended = pods.init(pod, AS_SIDECAR, *words, document=document)
+    ended = pods.init(pod, AS_SIDECAR, *words, document=PLAIN_DOCUMENT)
     assert ended.status == 0, ended.stdout + ended.stderr
     assert ended.stdout.count(" proven: ") == 4
-    later = pods.init(pod, AS_INIT, "install", "transparent-proxy", DOCUMENT, document=document)
+    install = ("install", "transparent-proxy", DOCUMENT)
+    later = pods.init(pod, AS_INIT, *install, document=PLAIN_DOCUMENT)
     assert "nothing to do: installed already" in later.stdout
 
 

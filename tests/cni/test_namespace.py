@@ -13,11 +13,12 @@ from kuma_cni.plugin.namespace import PodNamespace
 from kuma_cni.spec.problem import INVALID_NETNS, CniError
 from kuma_net.errors import ConfigError
 from kuma_net.host.netns import identity
-from lab.attaching import Attached, documented, state
-from lab.cases_plugin import PLAIN_DOCUMENT, PLAIN_ROWS
+from lab.attaching import Attached, state
+from lab.cases_plugin import PLAIN_ROWS
 from lab.cni import Caller, environ_of
 from lab.cni_given import Asked
 from lab.host import Host, run_here
+from lab.injected import PLAIN_DOCUMENT, documented
 from lab.programs import BIN
 from lab.rows import check_rows, parse_rows
 from lab.system import CLONE_NEWNET, MS_BIND, enter, mount

@@ -16,9 +16,9 @@ from kuma_net.host.netns import entered
 from kuma_net.netfilter.nf_tables import TABLE
 from kuma_net.netlink.nftables import OWNER_FLAG, batch, make_table
 from lab.agent import Agent
-from lab.attaching import CONTAINER, OURS, Attached, documented, nft, state
-from lab.cases_plugin import PLAIN_DOCUMENT, document, single
+from lab.attaching import CONTAINER, OURS, Attached, nft, state
 from lab.host import Host
+from lab.injected import PLAIN_DOCUMENT, document, documented, single
 from lab.processes import eventually
 from lab.topology import quiet_host
 

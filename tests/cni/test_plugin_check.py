@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.attaching import OURS, Attached, documented, nft
-from lab.cases_plugin import PLAIN_DOCUMENT
+from lab.attaching import OURS, Attached, nft
+from lab.injected import PLAIN_DOCUMENT, documented
 from lab.topology import quiet_host
 
 if TYPE_CHECKING:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.attaching import Attached, documented, state
-from lab.cases_plugin import (
+from lab.attaching import Attached, state
+from lab.host import Host
+from lab.injected import (
     EXCLUSIONS_DOCUMENT,
     GATEWAY_DOCUMENT,
     PLAIN_DOCUMENT,
     document,
+    documented,
     single,
 )
-from lab.host import Host
 from lab.programs import link_kumactl, run
 
 if TYPE_CHECKING:

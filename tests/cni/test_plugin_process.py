@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.attaching import documented
-from lab.cases_plugin import PLAIN_DOCUMENT, single
 from lab.cni import Caller, environ_of
+from lab.injected import PLAIN_DOCUMENT, documented, single
 from lab.programs import BIN
 
 if TYPE_CHECKING:

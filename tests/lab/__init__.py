@@ -12,13 +12,14 @@
 
 For the CNI plugin:
 
+``injected``            what injectors write into a pod: annotations of both generations
 ``attaching``, ``cases_plugin``  called in the test's own process; what pods' packets do then
 ``cni``, ``users``          called as a program; pods with users of their own
 ``node``, ``cgroup``        a machine that runs containers, with processes and a cgroup of its own
 ``containerd``, ``podman``  real runtimes on it; ``archive``: an image for them
 ``kubelet``, ``cri``        pods by containerd, as a kubelet makes them
 ``libcni``, ``attached``    plugins driven without a runtime; ``networks``: lists of them
-``inside``, ``pods``        packets of a pod; pods as injectors annotate them
+``inside``, ``pods``        packets of a pod; pods of a mesh, and what becomes of theirs
 ``bundle``, ``images``        what ships, built when an input has changed
 ``roots``, ``inside_bundle``  the bundle where there is nothing else; its interpreter from within
 ``witness``, ``pod_api``    a plugin that writes down what it is asked; an API server

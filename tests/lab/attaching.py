@@ -18,7 +18,6 @@ from kuma_cni.spec.request import Request
 from kuma_net.backends.nftables import generation_of_rules
 from kuma_net.host.loopback import has_passthrough_address
 from kuma_net.host.netlink_socket import NetlinkSocket
-from kuma_net.tproxy.annotations import DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,17 +27,10 @@ if TYPE_CHECKING:
     from kuma_cni.spec.request import Verb
     from lab.host import Host
 
-INJECTED = {"kuma.io/sidecar-injected": "true"}
-"""A mesh pod's annotations that say nothing else."""
 OURS = "inet kuma_net"
 """Family and name of the plugin's table."""
 CONTAINER = "0123456789abcdef0123456789abcdef"
 ARGS = {"K8S_POD_NAMESPACE": "demo", "K8S_POD_NAME": "web-0", "K8S_POD_UID": "u-1"}
-
-
-def documented(text: str) -> dict[str, str]:
-    """Return the annotations of a pod whose injector wrote one document."""
-    return INJECTED | {DOCUMENT: text}
 
 
 def nobody(lookup: LookUp, netconf: Netconf) -> NoReturn:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from kuma_net.record import Record
-from lab.attaching import INJECTED, documented
+from lab.injected import (
+    EXCLUDED_UIDS,
+    EXCLUSIONS_DOCUMENT,
+    GATEWAY_DOCUMENT,
+    INJECTED,
+    OUTBOUND_PORT,
+    PLAIN_DOCUMENT,
+    document,
+    documented,
+    single,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,91 +36,6 @@ class Pod(Record):
         """Return the name as pytest shows it."""
         return self.name.replace(" ", "-")
 
-
-def single(*changes: str, gateway: bool = False) -> dict[str, str]:
-    """Return the annotations of Kuma 2.x's injector, with more of them: ``KEY=VALUE``."""
-    return {
-        "k8s.v1.cni.cncf.io/networks": "kuma-cni",
-        "kubectl.kubernetes.io/default-container": "app",
-        "kuma.io/application-probe-proxy-port": "0" if gateway else "9001",
-        "kuma.io/builtin-dns": "enabled",
-        "kuma.io/builtin-dns-logging": "false",
-        "kuma.io/builtin-dns-port": "15053",
-        "kuma.io/envoy-admin-port": "9901",
-        **({"kuma.io/gateway": "enabled"} if gateway else {}),
-        "kuma.io/sidecar-injected": "true",
-        "kuma.io/sidecar-uid": "5678",
-        "kuma.io/transparent-proxying": "enabled",
-        "kuma.io/transparent-proxying-inbound-port": "15006",
-        "kuma.io/transparent-proxying-ip-family-mode": "dualstack",
-        "kuma.io/transparent-proxying-outbound-port": "15001",
-        "kuma.io/virtual-probes": "disabled",
-        "kuma.io/virtual-probes-port": "9000",
-        "traffic.kuma.io/exclude-inbound-ports": "9902",
-    } | dict(change.split("=", 1) for change in changes)
-
-
-def document(*changes: tuple[str, str]) -> str:
-    """Return the document of Kuma 3.0's injector, some of its lines exchanged for others."""
-    text = PLAIN_DOCUMENT
-    for before, after in changes:
-        assert before in text, before
-        text = text.replace(before, after)
-    return text
-
-
-PLAIN_DOCUMENT = """\
-cniMode: true
-ipFamilyMode: dualstack
-kumaDPUser: "5678"
-redirect:
-  dns:
-    captureAll: true
-    enabled: true
-    port: 15053
-    resolvConfigPath: /etc/resolv.conf
-    skipConntrackZoneSplit: false
-  inbound:
-    enabled: true
-    excludePorts:
-    - 9001
-    - 9902
-    port: 15006
-  outbound:
-    enabled: true
-    port: 15001
-retry:
-  maxRetries: 4
-  sleepBetweenRetries: 2s
-wait: 5
-waitInterval: 0
-"""
-EXCLUDED_UIDS = """\
-    excludePortsForUIDs:
-    - tcp:443:1234
-    - udp:53:1234
-"""
-EXCLUDED_OUTBOUND = """\
-    excludePorts:
-    - 3306
-    - 5432
-    excludePortsForIPs:
-    - 203.0.113.0/24
-    - 2001:db8:113::/48
-"""
-OUTBOUND_PORT = "    port: 15001\n"
-EXCLUSIONS_DOCUMENT = document(
-    ("ipFamilyMode: dualstack", "dropInvalidPackets: true\nipFamilyMode: ipv4"),
-    ("redirect:\n", "log:\n  enabled: true\n  level: 7\nredirect:\n"),
-    (
-        "    - 9001\n    - 9902\n",
-        "    - 9999\n    - 9001\n    - 9902\n    excludePortsForIPs:\n    - 198.51.100.0/24\n",
-    ),
-    (OUTBOUND_PORT, EXCLUDED_OUTBOUND + EXCLUDED_UIDS + OUTBOUND_PORT),
-)
-GATEWAY_DOCUMENT = document(
-    ("inbound:\n    enabled: true", "inbound:\n    enabled: false"), ("    - 9001\n", "")
-)
 
 PLAIN_ROWS = """
     workload     tcp world:80        -> outbound

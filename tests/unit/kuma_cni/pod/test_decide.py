@@ -16,29 +16,13 @@ from kuma_cni.pod.decide import (
 from kuma_cni.pod.identity import PodIdentity
 from kuma_cni.spec.netconf import Netconf
 from kuma_net.errors import ConfigError
-from kuma_net.tproxy.annotations import DOCUMENT
 from kuma_net.tproxy.config import Config
 from kuma_net.values import PortSet
+from lab.injected import INJECTED, documented, single
 
 WEB = PodIdentity("demo", "web-0")
-INJECTED = {"kuma.io/sidecar-injected": "true"}
-DOCUMENTED = INJECTED | {DOCUMENT: "redirect: {inbound: {port: 1}}"}
-BROKEN = INJECTED | {DOCUMENT: "redirect: 5"}
-SINGLE = {
-    "kuma.io/application-probe-proxy-port": "9001",
-    "kuma.io/builtin-dns": "enabled",
-    "kuma.io/builtin-dns-port": "15053",
-    "kuma.io/envoy-admin-port": "9901",
-    "kuma.io/sidecar-injected": "true",
-    "kuma.io/sidecar-uid": "5678",
-    "kuma.io/transparent-proxying": "enabled",
-    "kuma.io/transparent-proxying-inbound-port": "15006",
-    "kuma.io/transparent-proxying-ip-family-mode": "dualstack",
-    "kuma.io/transparent-proxying-outbound-port": "15001",
-    "kuma.io/virtual-probes": "disabled",
-    "traffic.kuma.io/exclude-inbound-ports": "9902",
-}
-"""What Kuma 2.x's injector writes into a pod of its CNI mode."""
+DOCUMENTED = documented("redirect: {inbound: {port: 1}}")
+BROKEN = documented("redirect: 5")
 
 
 def captured(annotations: dict[str, str], **netconf: object) -> Capture:
@@ -161,11 +145,13 @@ def test_a_looked_up_pod_of_an_excluded_namespace_is_left_alone() -> None:
 
 
 def test_the_document_is_all_that_counts() -> None:
-    assert config_of(SINGLE | DOCUMENTED | {"kuma.io/gateway": "enabled"}) == config_of(DOCUMENTED)
+    assert config_of(single() | DOCUMENTED | {"kuma.io/gateway": "enabled"}) == config_of(
+        DOCUMENTED
+    )
 
 
 def test_single_annotations_count_where_there_is_no_document() -> None:
-    redirect = config_of(SINGLE).redirect
+    redirect = config_of(single()).redirect
     assert redirect.inbound.exclude_ports == PortSet.of(9001, 9902)
     assert (redirect.inbound.port, redirect.outbound.port) == (15006, 15001)
     assert (redirect.dns.capture_all, redirect.dns.port) == (True, 15053)
@@ -180,8 +166,8 @@ def test_of_a_pod_of_kuma_2_that_says_nothing_more_both_directions_are_captured(
 
 @pytest.mark.parametrize("word", ["enabled", "provided", "builtin"])
 def test_nothing_that_arrives_at_a_gateway_is_captured(word: str) -> None:
-    assert not config_of(SINGLE | {"kuma.io/gateway": word}).redirect.inbound.enabled
-    document = INJECTED | {DOCUMENT: "redirect: {inbound: {enabled: false}}"}
+    assert not config_of(single() | {"kuma.io/gateway": word}).redirect.inbound.enabled
+    document = documented("redirect: {inbound: {enabled: false}}")
     assert not config_of(document).redirect.inbound.enabled
 
 
@@ -192,13 +178,13 @@ def test_a_user_must_be_a_number() -> None:
 
 
 def test_an_unknown_key_is_a_note_and_what_cannot_be_done_an_error() -> None:
-    assert len(captured(INJECTED | {DOCUMENT: "newer: {than: us}"}).notes) == 1
+    assert len(captured(documented("newer: {than: us}")).notes) == 1
     with pytest.raises(ConfigError, match=r"ebpf\.enabled"):
-        captured(INJECTED | {DOCUMENT: "ebpf: {enabled: true}"})
+        captured(documented("ebpf: {enabled: true}"))
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    annotations = INJECTED | {DOCUMENT: "{kumaDPUser: me, redirect: {dns: {enabled: true}}}"}
+    annotations = documented("{kumaDPUser: me, redirect: {dns: {enabled: true}}}")
     with pytest.raises(ConfigError) as caught:
         decide(Netconf(annotations=annotations), WEB)
     assert [violation.path for violation in caught.value.violations] == [
@@ -209,7 +195,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 # --- name servers -----------------------------------------------------------------------------
 
-LISTED_DNS = INJECTED | {DOCUMENT: "redirect: {dns: {enabled: true}}"}
+LISTED_DNS = documented("redirect: {dns: {enabled: true}}")
 
 
 def test_name_servers_are_those_that_the_runtime_sent() -> None:
@@ -229,5 +215,5 @@ def test_without_name_servers_dns_that_names_them_is_refused(sent: tuple[str, ..
 def test_capturing_all_dns_or_none_needs_no_name_server(
     sent: tuple[str, ...] | None, dns: str
 ) -> None:
-    annotations = INJECTED | {DOCUMENT: f"redirect: {{dns: {dns}}}"}
+    annotations = documented(f"redirect: {{dns: {dns}}}")
     assert captured(annotations, dns_servers=sent).config.redirect.dns.enabled == ("All" in dns)
