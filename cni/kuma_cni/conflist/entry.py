@@ -28,7 +28,11 @@ _RIGHT: Final = 'write an object of JSON with "type": "kuma-cni"'
 
 
 class Facts(Record):
-    """What goes into an entry.  Paths are the node's; an empty text leaves its key out."""
+    """What goes into an entry.  Paths are the node's; an empty text leaves its key out.
+
+    But for ``log_file`` and ``log_socket``: without the key the plugin takes its own default, so
+    none is said.
+    """
 
     kubeconfig: str = ""
     token: str = ""
@@ -91,12 +95,10 @@ def _filled(value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
 
 def _completed(entry: Mapping[str, Any], facts: Facts) -> Content:
     """Add what is not said; what is said counts."""
-    ours = {
-        "log_file": facts.log_file,
-        "log_socket": facts.log_socket,
-        "state_dir": facts.state_dir,
-    }
-    added = {key: text for key, text in ours.items() if text and key not in entry}
+    ours = {"log_file": facts.log_file, "log_socket": facts.log_socket}
+    if facts.state_dir:
+        ours["state_dir"] = facts.state_dir
+    added = {key: text for key, text in ours.items() if key not in entry}
     kubernetes = dict(entry.get("kubernetes", {}))
     if facts.namespace:
         kubernetes.setdefault("namespace", facts.namespace)

@@ -42,6 +42,7 @@ def test_what_kumas_chart_says_is_kept_and_completed() -> None:
             "exclude_namespaces": ["kube-system"],
             "namespace": "kuma-system",
         },
+        "log_file": "",
         "log_socket": "/run/kuma-net/cni.sock",
     }
 
@@ -94,6 +95,7 @@ def test_without_one_there_is_one_for_every_node() -> None:
             "cni_bin_dir": "/opt/cni/bin",
             "namespace": "kuma-system",
         },
+        "log_file": "",
         "log_socket": "/run/kuma-net/cni.sock",
     }
     assert "kubeconfig" not in default_entry(Facts())["kubernetes"]
