@@ -104,8 +104,11 @@ def load(environ: Mapping[str, str]) -> Settings:
             values[option.field] = option.read(said if said.strip() else option.default)
         except Malformed as error:
             _blame(violations, option.name, error.piece, error.wrong, error.right)
-    if not violations:
-        _check(Settings(**values), violations)
+            values[option.field] = option.read(option.default)  # to see to the others as well
+    blamed = {violation.path for violation in violations}
+    together: list[Violation] = []
+    _check(Settings(**values), together)
+    violations += [violation for violation in together if violation.path not in blamed]
     if violations:
         raise ConfigError(violations)
     return Settings(**values)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from kuma_cni.conflist.network import written
 from kuma_cni.installer.options import OPTIONS
 from kuma_cni.installer.settings import Settings, load
+from kuma_cni.spec.netconf import read_netconf
 from kuma_net.errors import ConfigError
 
 KUMA = {
@@ -93,7 +95,25 @@ def test_what_is_wrong_is_told_with_what_would_be_right(environ: dict[str, str],
     assert told in str(caught.value)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_told_at_once_also_those_of_variables_that_do_not_fit_together() -> None:
+    environ = {
+        "SLEEP": "maybe",
+        "CNI_NET_DIR": "net.d",
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+        "KUBERNETES_SERVICE_PORT": "https",
+        "CNI_CONF_NAME": "10-calico",
+        "CNI_NETWORK_CONFIG": "{",
+    }
     with pytest.raises(ConfigError) as caught:
-        load({"SLEEP": "maybe", "CNI_NET_DIR": "net.d", "KUMA_CNI_HTTP": "19154"})
-    assert len(caught.value.violations) == 3
+        load(environ)
+    assert sorted(one.path for one in caught.value.violations) == sorted(
+        environ.keys() - {"KUBERNETES_SERVICE_HOST"}
+    )
+
+
+@pytest.mark.parametrize("name", ["log_file", "log_socket"])
+def test_a_log_that_is_off_is_off_for_the_plugin_too(name: str) -> None:
+    settings = load({f"KUMA_CNI_{name.upper()}": "off"})
+    netconf = read_netconf(written(settings.entry()))
+    assert getattr(netconf, name) == ""
+    assert getattr(read_netconf(written(load({}).entry())), name) != ""
