@@ -181,6 +181,14 @@ def test_an_accident_that_stays_takes_no_more_than_the_whole_time(
     assert "(asked " in problem.reason
 
 
+def test_what_a_server_said_before_it_fell_silent_is_told(trusted: Trusted) -> None:
+    with trusted.serve(refuse(503, "starting"), api_server.hang) as server:
+        problem = refused(trusted.api(server, patience=0.6))
+    assert problem.status == 503
+    assert "starting" in problem.reason
+    assert "(asked 2 times)" in problem.reason
+
+
 def test_a_server_that_asks_for_a_pause_gets_it(trusted: Trusted) -> None:
     with trusted.serve(refuse(503, Retry_After="1"), answer(POD)) as server:
         began = time.monotonic()

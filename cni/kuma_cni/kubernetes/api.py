@@ -134,6 +134,7 @@ class Api:
     def _asked(self, path: str, bounds: Bounds, *, lags: bool) -> Answer:
         """Ask until there is an answer that counts, or no time is left."""
         began, pause, tries = time.monotonic(), FIRST_PAUSE, 0
+        said: ApiError | None = None
         while True:
             tries += 1
             refused, wait = self._try(path, bounds)
@@ -143,7 +144,10 @@ class Api:
                 raise refused
             wait = max(wait, pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             if time.monotonic() + wait >= bounds.deadline:
+                if refused.status == 0 and said is not None:
+                    refused = said  # what it said before says more than its last silence
                 raise self._error(refused.status, f"{refused.reason} (asked {tries} times)")
+            said = refused
             time.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
