@@ -65,10 +65,14 @@ def bill(
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
-def _package(one: Package) -> Json:
+def address(one: Package) -> str:
+    """Return the package URL; names are in small letters there."""
     namespace = {"deb": "debian/"}.get(one.kind, "")
-    address = f"pkg:{one.kind}/{namespace}{one.name}@{quote(one.version, safe='')}"
-    address += f"?arch={one.architecture}" if one.architecture else ""
+    found = f"pkg:{one.kind}/{namespace}{one.name.lower()}@{quote(one.version, safe='')}"
+    return found + (f"?arch={one.architecture}" if one.architecture else "")
+
+
+def _package(one: Package) -> Json:
     return {
         "SPDXID": _package_id(one.name),
         "name": one.name,
@@ -83,7 +87,7 @@ def _package(one: Package) -> Json:
             {
                 "referenceCategory": "PACKAGE-MANAGER",
                 "referenceType": "purl",
-                "referenceLocator": address,
+                "referenceLocator": address(one),
             }
         ],
     }

@@ -18,7 +18,9 @@ from closure import Finder
 from elf import read_elf
 from folder import Folder
 from parts import make_launcher
+from provenance import Package
 from record import record
+from sbom import address
 from shelves import read_runs, shelves
 
 from kuma_net import __version__
@@ -97,10 +99,10 @@ def contents(bundle: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def test_the_same_sources_elsewhere_give_the_same_bytes(copy: Path, tmp_path: Path) -> None:
-    other = built(copy, tmp_path / "another" / "place")
-    assert contents(other) == contents(bundle())
-    knowing = [name for name, (_, _, data) in contents(other).items() if str(copy).encode() in data]
-    assert knowing == []
+    shutil.copytree(copy, tmp_path / "sources")
+    one = contents(built(copy, tmp_path / "one"))
+    assert contents(built(tmp_path / "sources", tmp_path / "another" / "place")) == one
+    assert [name for name, (_, _, data) in one.items() if str(copy).encode() in data] == []
 
 
 def test_the_folders_name_tells_its_contents() -> None:
@@ -204,6 +206,12 @@ def test_the_bill_of_materials_holds_together() -> None:
     for entry in bill["packages"]:
         licence = folder / entry["licenseComments"].removeprefix("in full: ")
         assert len(licence.read_text()) > 500, entry["name"]
+
+
+def test_a_package_has_its_url() -> None:
+    debian = Package("deb", "libc6", "2.36-9+deb12u1", "", architecture="amd64")
+    assert address(debian) == "pkg:deb/debian/libc6@2.36-9%2Bdeb12u1?arch=amd64"
+    assert address(Package("generic", "KUMA-net", "0.1.0", "")) == "pkg:generic/kuma-net@0.1.0"
 
 
 def test_licences_that_are_pointed_at_are_there() -> None:
