@@ -53,7 +53,7 @@ def inputs() -> str:
     found = sha256()
     for folder in SOURCES:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in {".py", ".c"}:
+            if path.suffix in {".py", ".c", ".json"}:
                 found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     state = INTERPRETER.stat()
     found.update(f"{state.st_mtime_ns} {state.st_size}".encode())
