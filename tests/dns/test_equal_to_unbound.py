@@ -22,7 +22,8 @@ import dns.rdatatype
 import pytest
 
 from kuma_net.record import Record
-from lab.dns_server import LOOPBACK, DnsServer
+from lab.daemon import LOOPBACK
+from lab.dns_server import DnsServer
 from lab.unbound import UNBOUND, Recursive, Unbound
 
 if TYPE_CHECKING:

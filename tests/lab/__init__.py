@@ -8,6 +8,7 @@
 ``packets``             the same rows for the simulator
 ``installing``          install, read and remove inside a host; ``foreign``: others' odd rules
 ``envoy``               a real Envoy as the sidecar
+``daemon``              a program of ours that stays: its log, its pages, its end
 ``processes``           what runs on this machine, for tests that nothing is left
 
 For the CNI plugin:

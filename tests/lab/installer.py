@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 import time
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +24,12 @@ import h11  # noqa: F401 - loaded here once, not by every installer
 import kuma_cni.installer.check
 import kuma_cni.installer.service  # noqa: F401 - as above
 from kuma_cni.cli.install import NAME, main
-from lab.host import PERSONAL, fork_here
+from lab.daemon import Daemon
+from lab.host import PERSONAL
 from lab.processes import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
-    from typing import Self
 
 PATIENCE = 8.0
 LIST = b'{"cniVersion": "0.4.0",\t"name": "net", "plugins": [{"type": "calico"}]}'
@@ -127,43 +125,17 @@ class Node:
         return str(kubeconfig["users"][0]["user"]["token"])
 
 
-class Installer:
-    """A running installer; leaving the ``with`` block ends it at once.
-
-    Whoever leaves is told of every exception that it did not expect.
-    """
+class Installer(Daemon):
+    """A running installer; leaving the ``with`` block ends it at once."""
 
     def __init__(self, node: Node, *words: str, **environ: str) -> None:
         """Keep how to start it."""
+        super().__init__(NAME, node.root / f"installer-{id(self)}.log", PATIENCE)
         self.node = node
-        self.pid = 0
-        self.status: int | None = None
         self._words = words
         self._environ = environ
-        self._log = node.root / f"installer-{id(self)}.log"
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        self.pid = fork_here(self._become)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End it at once; raises AssertionError if it met what it did not expect."""
-        self.kill()
-        problems = self.events("problem")
-        if kind is None and (problems or "Traceback" in self.text()):
-            raise AssertionError(f"it met what it did not expect: {self.text()}")
 
     def _become(self) -> None:
-        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.closerange(3, 1 << 10)
         unwanted = (*PERSONAL, "KUBE", "CNI_", "POD_")
         kept = {name: text for name, text in os.environ.items() if not name.startswith(unwanted)}
         os.environ.clear()
@@ -173,31 +145,8 @@ class Installer:
             code = main()
         os._exit(code)
 
-    def has_ended(self) -> bool:
-        """Whether it has ended by itself."""
-        if self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(status)
-        return self.status is not None
-
-    def kill(self) -> None:
-        """End it at once."""
-        if not self.has_ended():
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            self.status = -signal.SIGKILL
-
-    def tell(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
-
-    def end(self) -> int:
-        """Wait until it has ended, and return its exit status; raises TimeoutError."""
-        if not eventually(self.has_ended, PATIENCE):
-            raise TimeoutError(f"it does not end: {self.text()}")
-        assert self.status is not None
-        return self.status
+    def _pages(self) -> int:
+        return int(self.until("listening")["port"])
 
     def run(self) -> int:
         """Run it to its end and return the exit status."""
@@ -211,26 +160,8 @@ class Installer:
 
     def is_quiet(self) -> bool:
         """Whether it sleeps for a while: all that it has heard of is done."""
-        before = self._wakings()
-        return not eventually(lambda: self._wakings() != before, 0.1)
-
-    def _wakings(self) -> int:
-        """Return how often it has gone to sleep (proc(5): voluntary_ctxt_switches)."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        lines = dict(line.split(":", 1) for line in status.splitlines())
-        return int(lines["voluntary_ctxt_switches"])
-
-    # --- what it says ---------------------------------------------------------------------------
-
-    def text(self) -> str:
-        """Return what it has printed."""
-        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
-
-    def events(self, *names: str) -> list[dict[str, Any]]:
-        """Return what it has logged, or the events of some names."""
-        lines = [line for line in self.text().split("\n")[:-1] if line.startswith("{")]
-        logged: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        return [event for event in logged if not names or event.get("event") in names]
+        before = self.wakings()
+        return not eventually(lambda: self.wakings() != before, 0.1)
 
     def until(self, *names: str, count: int = 1) -> dict[str, Any]:
         """Wait for an event and return it; raises TimeoutError with what was said instead."""
@@ -239,18 +170,3 @@ class Installer:
         found = self.events(*names)
         assert len(found) >= count, self.text()
         return found[count - 1]
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Return status and text of one of its pages."""
-        connection = HTTPConnection("127.0.0.1", self.until("listening")["port"], timeout=10)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    def metric(self, name: str) -> float:
-        """Return the value of a series, labels and all; 0 where there is none."""
-        lines = self.get("/metrics")[1].splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))

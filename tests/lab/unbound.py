@@ -8,8 +8,8 @@ import socket
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from lab.daemon import LOOPBACK
 from lab.dns_asking import framed
-from lab.dns_server import LOOPBACK
 from lab.host import fork_here
 from lab.names import Zone
 from lab.processes import eventually
