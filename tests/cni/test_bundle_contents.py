@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import marshal
 import re
@@ -223,19 +224,40 @@ def test_licences_that_are_pointed_at_are_there() -> None:
 # --- upgrading ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def newer(tmp_path: Path) -> Path:
-    """Make another bundle: a folder of another name, with its launcher, that says so."""
-    place = tmp_path / "newer"
+def saying(place: Path, code: str) -> Path:
+    """Make another bundle: a folder of another name, with its launcher, that runs some code."""
     folder = place / "kuma-cni-0123456789abcdef"
     shutil.copytree(folder_of(bundle()), folder)
-    code = compile("import sys; sys.stdout.write('newer\\n')", "start", "exec")
-    (folder / "start").write_bytes(marshal.dumps(code))
+    compiled = compile(f"import os, sys\nsys.stdout.write({code})", "start", "exec")
+    (folder / "start").write_bytes(marshal.dumps(compiled))
     make_launcher(place / "kuma-cni", folder.name, this_architecture())
     return place
 
 
-def test_it_is_replaced_while_it_runs_and_no_call_fails(newer: Path, tmp_path: Path) -> None:
+def test_the_rest_of_the_environment_is_passed_on(tmp_path: Path) -> None:
+    place = saying(
+        tmp_path / "bundle", "repr((dict(os.environ), sys.argv[2:], sys.flags.isolated))"
+    )
+    kept = {
+        "CNI_ARGS": "K8S_POD_NAME=LD_PRELOAD=x",
+        "KUBERNETES_SERVICE_HOST": "192.0.2.1",
+        "LANGUAGES": "",
+        "LDAP": "1",
+        "MY_PYTHON": "1",
+        "PATH": "/usr/bin",
+        "TZX": "é",
+    }
+    dropped = dict.fromkeys(("LANG", "LC_CTYPE", "LD_PRELOADED", "PYTHONX", "TZ"), "x")
+    argv = ["odd/name", "--word", "", "a b", "-c", "é"]
+    done = subprocess.run(
+        argv, executable=place / "kuma-cni", env=kept | dropped, capture_output=True, check=True
+    )
+    expected = (kept | {"LC_ALL": "C", "TZ": "UTC0"}, ["name", *argv[1:]], 1)
+    assert ast.literal_eval(done.stdout.decode()) == expected
+
+
+def test_it_is_replaced_while_it_runs_and_no_call_fails(tmp_path: Path) -> None:
+    newer = saying(tmp_path / "newer", r"'newer\n'")
     place = tmp_path / "bin"
     shutil.copytree(bundle(), place)
     old = folder_of(place)
