@@ -175,6 +175,14 @@ standalone never takes the place of somebody else's network
   after     10-calico.conflist                 as before 10-calico.conflist
   waits     10-calico.conflist is somebody else's network
 
+standalone before somebody else's network is told: Multus does not mind, a runtime would
+  before    10-calico.conflist                 list calico
+  with      CHAINED_CNI_PLUGIN=false CNI_CONF_NAME=05-kuma.conf
+  after     05-kuma.conf                       one of ours alone
+  after     10-calico.conflist                 as before 10-calico.conflist
+  note      05-kuma.conf comes before 10-calico.conflist
+  target    05-kuma.conf
+
 standalone takes the place of what is no configuration at all
   before    kuma-cni.conf                      text
   with      CHAINED_CNI_PLUGIN=false CNI_CONF_NAME=kuma-cni.conf

@@ -29,7 +29,7 @@ from kuma_cni.conflist.choose import (
 )
 from kuma_cni.conflist.network import LIST_ENDING, Network, read_network, written
 from kuma_cni.conflist.steps import Drop, Keep, Step, Write, apply
-from kuma_cni.conflist.undo import list_name, original_of, steps_without
+from kuma_cni.conflist.undo import list_name, original_of, steps_elsewhere
 from kuma_net.record import Record
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def plan_install(files: Mapping[str, bytes], wish: Wish) -> Plan:
     primary = _written_again(primary, files)
     steps = _own_list(files, wish, primary) if wish.own_name else _chained(files, wish, primary)
     target = wish.own_name or list_name(primary, files)
-    after = apply(files, steps)
-    for other in networks(after):
-        if other.has_ours and other.name != target:
-            steps += steps_without(other, after)
+    steps += steps_elsewhere(apply(files, steps), target)
     return _judged(apply(files, steps), Plan(steps, target))
 
 
@@ -166,15 +163,23 @@ def _own_list(files: Mapping[str, bytes], wish: Wish, primary: Network) -> tuple
 def _standalone(files: Mapping[str, bytes], wish: Wish) -> Plan:
     """Return the steps to a file of our own, which never takes the place of another's."""
     name = wish.conf_name or STANDALONE_NAME
+    elsewhere = steps_elsewhere(files, name)
+    files = apply(files, elsewhere)
     there = read_network(name, files.get(name, b""))
     if name in files and there.content is not None and not is_own(there):
-        return Plan(waiting=f"{name} is somebody else's network: give another CNI_CONF_NAME")
-    ours = there.plugins[0] if there.plugins and not wish.exact and not there.wrong else None
-    if ours is not None:
-        return Plan(target=name)
+        return Plan(
+            elsewhere, waiting=f"{name} is somebody else's network: give another CNI_CONF_NAME"
+        )
     wanted = written(alone(wish.entry, as_list=name.endswith(LIST_ENDING)))
-    steps = () if files.get(name) == wanted else (Write(name, wanted, name),)
-    return Plan(steps, name)
+    is_left = files.get(name) == wanted or (there.plugins and not wish.exact and not there.wrong)
+    # Multus finds networks by their names, a runtime that reads this folder by those of files.
+    behind = [one for one in foreign(networks(files)) if not one.wrong and one.name > name]
+    notes = [
+        f"{name} comes before {one.name}: for pods there would be no network if a runtime took it"
+        for one in behind[:1]
+    ]
+    steps = elsewhere if is_left else (*elsewhere, Write(name, wanted, name))
+    return Plan(steps, name, notes=tuple(notes))
 
 
 def _judged(files: Mapping[str, bytes], plan: Plan) -> Plan:

@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 
 def plan_removal(files: Mapping[str, bytes]) -> tuple[Step, ...]:
     """Return the steps after which nothing of ours is in the folder."""
-    steps: list[Step] = []
-    for network in networks(files):
-        steps += steps_without(network, files)
+    steps = steps_elsewhere(files, "")
     left = apply(files, steps)
     return (*steps, *[Drop(name) for name in sorted(left) if name.endswith(KEPT)])
+
+
+def steps_elsewhere(files: Mapping[str, bytes], target: str) -> tuple[Step, ...]:
+    """Return the steps that take our entry out of every file but one."""
+    steps: tuple[Step, ...] = ()
+    for network in networks(files):
+        if network.name != target:
+            steps += steps_without(network, apply(files, steps))
+    return steps
 
 
 def steps_without(network: Network, files: Mapping[str, bytes]) -> tuple[Step, ...]:

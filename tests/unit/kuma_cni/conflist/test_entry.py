@@ -99,3 +99,4 @@ def test_without_one_there_is_one_for_every_node() -> None:
         "log_socket": "/run/kuma-net/cni.sock",
     }
     assert "kubeconfig" not in default_entry(Facts())["kubernetes"]
+    assert default_entry(Facts(state_dir="/var/lib/x"))["state_dir"] == "/var/lib/x"
