@@ -485,6 +485,16 @@ def test_the_version_and_unknown_words(node: Node) -> None:
     assert "write check, uninstall, or nothing" in unknown.text()
 
 
+def test_names_that_no_terminal_should_see_are_told_all_the_same(calico: Node) -> None:
+    odd = b'{"cniVersion": "0.4.0", "name": "odd", "type": "\\ud800\\u001b[2J"}'
+    calico.put({"05-\x1b[31m.conf": odd, "06-\udcff.conflist": b"{"})
+    check = Installer(calico, "check")
+    assert check.run() == 3
+    assert "configuration: 05-\\x1b[31m.conf \\ud800\\x1b[2J" in check.text()
+    assert "note: 06-\\udcff.conflist is not JSON" not in check.text()  # it comes after the first
+    assert "configuration: 06-\\udcff.conflist is not JSON" in check.text()
+
+
 def test_check_says_what_differs(calico: Node) -> None:
     calico.rotate("token")
     check = Installer(calico, "check")

@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from kuma_cni.cli.output import plain, put
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -41,13 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the words say; return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--help"], ["-h"]):
-        sys.stdout.write(help_text())
-        return 0
+        return 0 if put(1, help_text()) else FAILED
     if words == ["--version"]:
         from kuma_net import __version__
 
-        sys.stdout.write(f"{NAME} {__version__}\n")
-        return 0
+        return 0 if put(1, f"{NAME} {__version__}\n") else FAILED
     if words not in ([], ["check"], ["uninstall"]):
         _say(f"{' '.join(words)[:200]!a} is not known: write check, uninstall, or nothing")
         return USAGE
@@ -77,20 +77,20 @@ def _uninstall(settings: Settings) -> int:
 
     if settings.log_socket and somebody_listens(settings.log_socket):
         raise HostError("an installer runs on this node and would put it all back: end it first")
-    Place(settings, source_of(settings)).remove(lambda what: _put(f"{what}\n"))
+
+    def say(what: str) -> None:
+        _tell(1, what)  # that nobody can hear it keeps nothing from going
+
+    Place(settings, source_of(settings)).remove(say)
     return 0
-
-
-def _put(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def _check(settings: Settings) -> int:
     from kuma_cni.installer.check import check
 
     lines, differs = check(settings, source_of(settings))
-    sys.stdout.write("".join([f"{line}\n" for line in lines]))
+    if not _tell(1, *lines):
+        return FAILED
     return DIFFERS if differs else 0
 
 
@@ -123,7 +123,12 @@ def help_text() -> str:
 
 
 def _say(*sentences: str) -> None:
-    sys.stderr.write("".join([f"{NAME}: {sentence}\n" for sentence in sentences]))
+    _tell(2, *[f"{NAME}: {sentence}" for sentence in sentences])
+
+
+def _tell(descriptor: int, *lines: str) -> bool:
+    """Print lines, in which there may be names of files; whether that was possible."""
+    return put(descriptor, "".join([f"{plain(line)}\n" for line in lines]))
 
 
 if __name__ == "__main__":

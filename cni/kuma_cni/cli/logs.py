@@ -5,6 +5,7 @@ The lines are those of ``kuma_cni.plugin.log``: of the file before, then of the 
 
 from __future__ import annotations
 
+from kuma_cni.cli.output import plain, put
 from kuma_net.record import Record
 
 TYPE_CHECKING = False
@@ -55,7 +56,6 @@ class Wrong(Exception):
 
 def logs(words: list[str]) -> int:
     """Print the log's entries; return the exit code."""
-    from kuma_cni.cli.output import put
     from kuma_cni.spec.netconf import LOG_FILE
 
     try:
@@ -170,4 +170,4 @@ def sentence(entry: dict[str, Plain]) -> str:
     head = [str(entry.get(key, "")) for key in ("time", "level", "verb", "event")]
     rest = [f"{key}={value}" for key, value in named.items()]
     words = [word for word in (*head[:3], pod, head[3], *rest) if word]
-    return "".join([sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(words)])
+    return plain(" ".join(words))

@@ -17,3 +17,8 @@ def put(descriptor: int, text: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def plain(text: str) -> str:
+    """Return one line of a text as a terminal may show it, whatever signs somebody put into it."""
+    return "".join([sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text])

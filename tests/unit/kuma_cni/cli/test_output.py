@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from kuma_cni.cli.output import put
+from kuma_cni.cli.output import plain, put
 
 
 def test_all_of_a_text_is_written_in_ascii_however_much_it_is() -> None:
@@ -43,3 +43,7 @@ def test_a_closed_descriptor_and_a_full_disk_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (tmp_path / "file").open("rb") as reading:
         assert not put(reading.fileno(), "x")
+
+
+def test_a_line_is_one_line_and_moves_no_cursor() -> None:
+    assert plain("a b\n\x1b[2J\x9b\u202e\udcff") == "a b\\n\\x1b[2J\\x9b\\u202e\\udcff"
