@@ -18,7 +18,7 @@ from lab.system import MS_BIND, mount
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MUSL = Path("/lib/ld-musl-x86_64.so.1")
+MUSL = next(Path("/lib").glob("ld-musl-*.so.1"), Path("/lib/ld-musl.so.1"))
 BUSYBOX = Path("/bin/busybox")
 POD = "/pod"
 """Where a pod's network namespace is bound in a root."""
