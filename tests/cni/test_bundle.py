@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,13 +61,6 @@ EVIL = """
 __attribute__((constructor)) static void begin(void) { write(1, "evil", 4); _exit(66); }
 unsigned int la_version(unsigned int version) { return version; }
 """
-
-
-@pytest.fixture(scope="module")
-def caller() -> Iterator[Caller]:
-    made = Caller()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

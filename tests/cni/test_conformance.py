@@ -26,8 +26,6 @@ from lab.cni_given import GIVEN, Asked, translated
 from lab.programs import BIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.cni import Answered
 
 TABLE = """
@@ -185,13 +183,6 @@ def named(versions: str) -> tuple[str, ...]:
     if versions.startswith("<"):
         return tuple([version for version in VERSIONS if not at_least(version, versions[1:])])
     return (versions,)
-
-
-@pytest.fixture(scope="module")
-def caller() -> Iterator[Caller]:
-    made = Caller()
-    yield made
-    made.stop()
 
 
 def test_the_table_has_all_verbs_in_all_versions() -> None:

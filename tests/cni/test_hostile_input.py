@@ -28,13 +28,6 @@ NOBODY = json.dumps(CONFIG | {"runtimeConfig": {ANNOTATIONS: {"app": "cron"}}}).
 MANY = 10 << 20
 
 
-@pytest.fixture(scope="module")
-def caller() -> Iterator[Caller]:
-    made = Caller()
-    yield made
-    made.stop()
-
-
 @pytest.fixture
 def pod(caller: Caller) -> Iterator[str]:
     path = caller.new_pod()

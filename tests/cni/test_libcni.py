@@ -17,30 +17,16 @@ import pytest
 from lab import libcni
 from lab.agent import CallError
 from lab.attached import Pod
-from lab.building import MissingProgram
 from lab.libcni import Network
 from lab.networks import OURS, PORTMAP, STATE_DIR, WITNESS, bridge, conflist
 from lab.node import BIN_DIR, Node
 from lab.pods import MESH
-from lab.programs import BIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.libcni import Json
 
 ALONE_IN_LIST = Network(conflist(OURS, version="1.1.0"))
 CHAIN = Network(conflist(bridge(), PORTMAP, OURS))
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
-    try:
-        node = Node("node", {"kuma-cni": BIN / "kuma-cni"})
-    except MissingProgram as missing:
-        pytest.skip(str(missing))
-    yield node
-    node.stop()
 
 
 # --- verbs that no packaged runtime sends --------------------------------------------------------

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kuma_cni.repair.loop import THOROUGH
-from kuma_cni.repair.settings import RepairSettings
 from lab import unix_server
 from lab.cri_server import Answers, Told, runtime, telling
 from lab.host import Host
-from lab.repairing import Service
+from lab.repairing import MESH, Service, settings
 from lab.unix_server import Speaking
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-MESH = {"kuma.io/sidecar-injected": "true", "k8s.v1.cni.cncf.io/networks": "kuma-cni"}
-
-
-@pytest.fixture
-def pod() -> Iterator[Host]:
-    """Make a network namespace that stands for a pod's."""
-    made = Host("pod")
-    yield made
-    made.stop()
-
-
-def netns(host: Host) -> str:
-    return f"/proc/{host.pid}/ns/net"
-
-
-def settings(endpoint: str, **changes: Any) -> RepairSettings:
-    return RepairSettings(interval=0.05, endpoint=endpoint).replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +40,7 @@ def test_a_runtime_that_hangs_stops_neither_loop_nor_service(
 def test_a_runtime_that_comes_back_is_told(pod: Host, tmp_path: Path) -> None:
     with Service(settings(str(tmp_path / "s"))) as service:
         service.turn_until(lambda: service.counts.rounds_failed > 0)
-        with runtime(tmp_path / "s", telling(Told("a", "web", MESH, (netns(pod),)))):
+        with runtime(tmp_path / "s", telling(Told("a", "web", MESH, (pod.netns,)))):
             service.turn_until(lambda: service.counts.rounds_done > 0)
         names = service.told().names()
     assert names[0] == "cannot look for pods"
@@ -99,7 +76,7 @@ def test_a_wish_to_look_now_is_a_round_at_once_or_right_after(tmp_path: Path) ->
 
 def test_a_pod_found_right_is_not_located_again_before_long(pod: Host, tmp_path: Path) -> None:
     # This runtime tells where the pod is twice: to have it mended, and to find it right.
-    told = Told("a", "web", MESH, (netns(pod),) * 2)
+    told = Told("a", "web", MESH, (pod.netns,) * 2)
     with (
         runtime(tmp_path / "s", telling(told)) as path,
         Service(settings(path)) as service,
@@ -114,7 +91,7 @@ def test_a_pod_found_right_is_not_located_again_before_long(pod: Host, tmp_path:
 def test_a_runtime_that_goes_in_the_middle_of_a_round_is_no_pods_failure(
     pod: Host, tmp_path: Path
 ) -> None:
-    told = [Told(name, name, MESH, (netns(pod),) * 9) for name in "abc"]
+    told = [Told(name, name, MESH, (pod.netns,) * 9) for name in "abc"]
     with (
         runtime(tmp_path / "s", Speaking(Going(*told))) as path,
         Service(settings(path)) as service,
@@ -127,7 +104,7 @@ def test_a_runtime_that_goes_in_the_middle_of_a_round_is_no_pods_failure(
 
 def test_pods_that_are_gone_are_forgotten(pod: Host, tmp_path: Path) -> None:
     wrong = MESH | {"traffic.kuma.io/exclude-outbound-ports": "eighty"}
-    told = [Told("a", "a", wrong, (netns(pod),) * 9), Told("b", "b", MESH, (netns(pod),) * 9)]
+    told = [Told("a", "a", wrong, (pod.netns,) * 9), Told("b", "b", MESH, (pod.netns,) * 9)]
     with Service(settings(str(tmp_path / "s"))) as service:
         with runtime(tmp_path / "s", telling(*told)):
             service.turn_until(lambda: bool(service.repair._troubles and service.repair._proofs))

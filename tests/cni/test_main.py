@@ -14,18 +14,9 @@ from lab.cni_given import ANNOTATIONS, MESH
 from lab.programs import BIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.cni import Answered
 
 LOG = "/var/log/kuma-net/cni.log"
-
-
-@pytest.fixture(scope="module")
-def caller() -> Iterator[Caller]:
-    made = Caller()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module", params=["installed", "bundle"])

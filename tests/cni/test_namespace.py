@@ -52,7 +52,7 @@ def host() -> Iterator[Host]:
 
 def test_inside_this_thread_is_there_and_afterwards_back(host: Host) -> None:
     before, there = identity(), host.call(identity)
-    with PodNamespace(f"/proc/{host.pid}/ns/net"):
+    with PodNamespace(host.netns):
         assert identity() == there
     assert identity() == before
 
@@ -79,7 +79,7 @@ def descriptors() -> int:
 
 
 def test_a_link_to_a_namespace_leads_there(host: Host, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(f"/proc/{host.pid}/ns/net")
+    (tmp_path / "link").symlink_to(host.netns)
     with PodNamespace(str(tmp_path / "link")):
         assert identity() == host.call(identity)
 
@@ -185,7 +185,7 @@ def test_a_sidecar_that_is_nobody_there_is_refused(tmp_path: Path) -> None:
 
 def test_the_last_user_there_is_still_somebody(tmp_path: Path) -> None:
     with LabWithUsers(5679) as lab:
-        namespace = PodNamespace(f"/proc/{lab.app.pid}/ns/net")
+        namespace = PodNamespace(lab.app.netns)
         assert [namespace.has_user(uid) for uid in (0, 5678, 5679, 65534)] == [
             True,
             True,
@@ -197,5 +197,5 @@ def test_the_last_user_there_is_still_somebody(tmp_path: Path) -> None:
 
 
 def test_in_the_first_user_namespace_everybody_is_somebody(host: Host) -> None:
-    with PodNamespace(f"/proc/{host.pid}/ns/net") as namespace:
+    with PodNamespace(host.netns) as namespace:
         assert all(namespace.has_user(uid) for uid in (0, 5678, 4294967294))

@@ -13,21 +13,12 @@ from kuma_cni.repair.settings import RepairSettings
 from lab.agent import Agent
 from lab.cri_server import Told, runtime, telling
 from lab.host import Host, run_here
+from lab.repairing import MESH
 from lab.senders import Probe, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-MESH = {"kuma.io/sidecar-injected": "true", "k8s.v1.cni.cncf.io/networks": "kuma-cni"}
-
-
-@pytest.fixture
-def pod() -> Iterator[Host]:
-    """Make a network namespace that stands for a pod's."""
-    made = Host("pod")
-    yield made
-    made.stop()
 
 
 @pytest.fixture
@@ -38,10 +29,6 @@ def worker() -> Iterator[Agent]:
     made.stop()
 
 
-def netns(host: Host) -> str:
-    return f"/proc/{host.pid}/ns/net"
-
-
 def round_here(settings: RepairSettings, memory: Memory) -> tuple[Finding, ...]:
     return tuple(make_round(settings, memory))
 
@@ -50,7 +37,7 @@ def test_any_transaction_of_any_table_ends_a_proof_and_packets_do_not(pod: Host)
     pod.run(("ip", "link", "set", "lo", "up"))
     pod.run(("nft", "add table inet x; add chain inet x y { type filter hook output priority 0; }"))
     pod.run(("nft", "add rule inet x y counter"))
-    proof = proof_of(netns(pod))
+    proof = proof_of(pod.netns)
     assert still_holds(proof)
     pod.call(send, Probe("udp", ("127.0.0.1", 9), patience=0.1))
     assert "packets 0" not in pod.run(("nft", "list", "ruleset")).stdout
@@ -58,13 +45,13 @@ def test_any_transaction_of_any_table_ends_a_proof_and_packets_do_not(pod: Host)
     for command in ("insert rule inet x y accept", "flush chain inet x y", "delete table inet x"):
         pod.run(("nft", command))
         assert not still_holds(proof)
-        proof = proof_of(netns(pod))
+        proof = proof_of(pod.netns)
 
 
 def test_a_proof_of_one_namespace_is_none_of_another_nor_of_one_that_went(pod: Host) -> None:
     other = Host("other")
-    proof = proof_of(netns(other))
-    assert not still_holds(proof.replace(netns(other), netns(pod)))
+    proof = proof_of(other.netns)
+    assert not still_holds(proof.replace(other.netns, pod.netns))
     other.stop()
     assert not still_holds(proof)
     assert not still_holds("")
@@ -74,7 +61,7 @@ def test_a_proof_of_one_namespace_is_none_of_another_nor_of_one_that_went(pod: H
 def test_a_pod_is_looked_at_until_it_is_right_and_again_when_something_changed(
     pod: Host, worker: Agent, tmp_path: Path
 ) -> None:
-    told = Told("a", "web", MESH, (netns(pod),) * 4)
+    told = Told("a", "web", MESH, (pod.netns,) * 4)
     with runtime(tmp_path / "s", telling(told)) as path:
         settings = RepairSettings(endpoint=path)
         (first,) = worker.call(round_here, settings, Memory())

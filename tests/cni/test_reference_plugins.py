@@ -15,18 +15,16 @@ from kuma_net.record import Record
 from lab import libcni
 from lab.agent import CallError
 from lab.attached import Pod
-from lab.building import MissingProgram
 from lab.case import PLAIN
 from lab.libcni import Attachment, Network
 from lab.networks import OURS, PORTMAP, WITNESS, Addressing, bridge, conflist, ptp
 from lab.node import Node
 from lab.pods import ALONE, MESH, UNTOUCHED
-from lab.programs import BIN
 from lab.senders import Probe, send
 from lab.servers import Landing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from lab.libcni import Json
 
@@ -68,16 +66,6 @@ CHAINS = [
     )
 ]
 BRIDGE = Network(conflist(bridge(IPV4), PORTMAP, OURS))
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
-    try:
-        node = Node("node", {"kuma-cni": BIN / "kuma-cni"})
-    except MissingProgram as missing:
-        pytest.skip(str(missing))
-    yield node
-    node.stop()
 
 
 # --- chains --------------------------------------------------------------------------------------

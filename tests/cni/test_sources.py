@@ -15,34 +15,16 @@ from lab.api_server import ApiServer, answer, refuse
 from lab.certificates import Authority
 from lab.cri_server import Told, runtime, telling
 from lab.host import Host
-from lab.repairing import rounds_here
+from lab.repairing import MESH, rounds_here, settings
 from lab.rows import rules_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from lab.api_server import Act
 
-MESH = {"kuma.io/sidecar-injected": "true", "k8s.v1.cni.cncf.io/networks": "kuma-cni"}
 UID = "0b6f2d1e-6a2b-4c77-9d6e-1f2a3b4c5d6e"
 HASH = "9f86d081884c7d659a2feaa0c55ad015"
-
-
-@pytest.fixture
-def pod() -> Iterator[Host]:
-    """Make a network namespace that stands for a pod's."""
-    made = Host("pod")
-    yield made
-    made.stop()
-
-
-def netns(host: Host) -> str:
-    return f"/proc/{host.pid}/ns/net"
-
-
-def settings(endpoint: str = "", **changes: Any) -> RepairSettings:
-    return RepairSettings(interval=0.05, endpoint=endpoint).replace(**changes)
 
 
 # --- by the runtime -----------------------------------------------------------------------------
@@ -53,7 +35,7 @@ def test_a_namespace_is_found_under_a_prefix_where_only_a_part_of_the_node_is_se
 ) -> None:
     folder = tmp_path / "host/run/netns"
     folder.mkdir(parents=True)
-    (folder / "cni-1").symlink_to(netns(pod))
+    (folder / "cni-1").symlink_to(pod.netns)
     told = Told("a", "web", MESH, ("/var/run/netns/cni-1",))
     with runtime(tmp_path / "host/run/r.sock", telling(told)):
         seen = rounds_here(settings("unix:///var/run/r.sock", host=str(tmp_path / "host")))
@@ -66,7 +48,7 @@ def test_a_pod_that_goes_while_it_is_looked_at_is_no_failure(pod: Host, tmp_path
     stale.write_text("", encoding="ascii")  # as a namespace's file is when its mount is gone
     gone = Told("a", "gone", MESH, (str(stale),))
     sooner = Told("b", "sooner", MESH)
-    there = Told("c", "there", MESH, (netns(pod),))
+    there = Told("c", "there", MESH, (pod.netns,))
     with runtime(tmp_path / "s", telling(gone, sooner, there)) as path:
         seen = rounds_here(settings(path))
     assert [fields["pod"] for _, _, fields in seen.events] == ["demo/there"]
@@ -171,7 +153,7 @@ GROUPS = [
 def test_without_a_runtime_the_api_server_tells_pods_and_proc_their_namespaces(
     cluster: Cluster, pod: Host, group: str
 ) -> None:
-    cluster.process(77, group, netns(pod))
+    cluster.process(77, group, pod.netns)
     cluster.process(78, group, "/proc/self/ns/net")  # a later one: not the pod's own network
     with cluster.serve(listed(manifest("web"))) as server:
         told = rounds_here(cluster.settings(server))
@@ -182,7 +164,7 @@ def test_without_a_runtime_the_api_server_tells_pods_and_proc_their_namespaces(
 
 
 def test_a_static_pod_is_found_by_the_hash_of_its_file(cluster: Cluster, pod: Host) -> None:
-    cluster.process(77, f"0::/kubepods/burstable/pod{HASH}/0123", netns(pod))
+    cluster.process(77, f"0::/kubepods/burstable/pod{HASH}/0123", pod.netns)
     annotations = MESH | {"kubernetes.io/config.hash": HASH}
     with cluster.serve(listed(manifest("web", metadata={"annotations": annotations}))) as server:
         assert rounds_here(cluster.settings(server)).names() == ["repaired"]
@@ -206,7 +188,7 @@ def test_a_static_pod_is_found_by_the_hash_of_its_file(cluster: Cluster, pod: Ho
 def test_pods_of_the_api_server_that_are_none_of_ours_are_left_alone(
     cluster: Cluster, pod: Host, changes: dict[str, Any]
 ) -> None:
-    cluster.process(77, f"0::/kubepods/pod{UID}/0123", netns(pod))
+    cluster.process(77, f"0::/kubepods/pod{UID}/0123", pod.netns)
     with cluster.serve(listed(manifest("web", **changes), {"metadata": None})) as server:
         told = rounds_here(cluster.settings(server))
     assert (told.events, told.counts["rounds_done"]) == ((), 1)
@@ -231,8 +213,8 @@ def test_when_nobody_knows_the_pods_every_reason_is_told(cluster: Cluster) -> No
 def test_a_sandbox_without_annotations_is_looked_up(
     cluster: Cluster, pod: Host, tmp_path: Path
 ) -> None:
-    told = Told("a", "web", {}, (netns(pod),))
-    foreign = Told("b", "foreign", {}, (netns(pod),))
+    told = Told("a", "web", {}, (pod.netns,))
+    foreign = Told("b", "foreign", {}, (pod.netns,))
     one = manifest("web", metadata={"namespace": "demo"})
     other = manifest("foreign", metadata={"annotations": {}})
     with (

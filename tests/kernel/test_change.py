@@ -140,7 +140,7 @@ def test_another_namespace_by_path_and_by_process(host: Host) -> None:
         assert ended.stdout == "installed (IPv4, backend nftables)\n"
         assert ruleset(host) == ""
         assert "kuma_net" in ruleset(other)
-        place = f"--netns /proc/{other.pid}/ns/net"
+        place = f"--netns {other.netns}"
         assert run(host, f"kuma-net status {place}").status == 0
         assert run(host, f"kuma-net plan {place} --ip-family-mode ipv4").status == 0
         assert run(host, f"kuma-net uninstall {place}").stdout.startswith("removed ")

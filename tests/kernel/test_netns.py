@@ -38,7 +38,7 @@ def test_a_namespace_is_entered_by_process_and_by_path(host: Host) -> None:
     assert own != theirs
     with entered(host.pid):
         assert identity() == theirs
-    with entered(f"/proc/{host.pid}/ns/net"):
+    with entered(host.netns):
         assert identity() == theirs
     assert identity() == own
 

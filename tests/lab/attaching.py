@@ -60,7 +60,7 @@ class Attached:
             "state_dir": str(folder / "state"),
         }
         self.netconf = Netconf(annotations=annotations, **(places | netconf))  # type: ignore[arg-type]
-        self.netns = netns if isinstance(netns, str) else f"/proc/{netns.pid}/ns/net"
+        self.netns = netns if isinstance(netns, str) else netns.netns
 
     def request(self, verb: Verb, **changes: object) -> Request:
         """Return a request for this pod."""

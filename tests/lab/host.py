@@ -73,6 +73,11 @@ class Host(Agent):
         """
         super().__init__(name, prepare or settle)
 
+    @property
+    def netns(self) -> str:
+        """The path of its network namespace."""
+        return f"/proc/{self.pid}/ns/net"
+
     def run(
         self,
         argv: Sequence[str],

@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from kuma_cni.repair.counts import Counts
 from kuma_cni.repair.loop import Repair
+from kuma_cni.repair.settings import RepairSettings
 from kuma_net.record import Record
 from kuma_net.serving.loop import Loop
+from lab.injected import BY_PLUGIN, INJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from kuma_cni.repair.settings import RepairSettings
 
 PATIENCE = 30.0
+MESH = INJECTED | BY_PLUGIN
+"""The least that a pod says which the repair takes for one of the plugin's."""
+
+
+def settings(endpoint: str = "", **changes: Any) -> RepairSettings:
+    """Return settings of a repair that does not wait long for its next round."""
+    return RepairSettings(interval=0.05, endpoint=endpoint).replace(**changes)
 
 
 class Told(Record):
