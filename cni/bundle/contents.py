@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"kuma_net": ROOT, "kuma_cni": ROOT / "cni"}
 """Our packages, all of whose modules go in, and the folders they lie in."""
-DISTRIBUTIONS = {"click": "click", "h11": "h11", "h2": "h2", "hpack": "hpack"} | {
+DISTRIBUTIONS = {
+    "click": "click",
+    "h11": "h11",
+    "h2": "h2",
+    "hpack": "hpack",
     "hyperframe": "hyperframe",
     "yaml": "PyYAML",
 }
@@ -36,9 +40,9 @@ UNWANTED = frozenset(
     importlib._bootstrap_external importlib.metadata importlib.readers importlib.resources
     lib2to3 lzma mailbox mimetypes msvcrt multiprocessing ntpath nturl2path optparse pdb pickle
     plistlib pprint pydoc pydoc_data readline runpy sqlite3 statistics tarfile termios test
-    tkinter tracemalloc tty typing_extensions unittest webbrowser winreg xml xmlrpc yaml._yaml
+    tkinter tracemalloc tty typing_extensions unittest webbrowser winreg xmlrpc yaml._yaml
     yaml.cyaml zipfile
-    """.split()  # noqa: SIM905 - names, forty of them
+    """.split()  # noqa: SIM905 - names, some seventy
 )
 """Modules that nothing we do comes to; those that import them do without, or never get there."""
 
@@ -65,9 +69,9 @@ def _inside(folder: Path, package: str) -> Iterator[str]:
 def _site_folders() -> list[Path]:
     """Return where the packages of others are installed for the interpreter that builds."""
     folders = []
-    for name in DISTRIBUTIONS:
+    for name, distribution in DISTRIBUTIONS.items():
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
-            raise SystemExit(f"{DISTRIBUTIONS[name]} is not installed: pip install -e .[cni]")
+            raise SystemExit(f"{distribution} is not installed: pip install -e .[cni]")
         folders.append(Path(spec.origin).parents[1])
     return list(dict.fromkeys(folders))

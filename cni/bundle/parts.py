@@ -25,7 +25,7 @@ LIBRARY = f"lib/python{VERSION}"
 """Where the interpreter looks for what it needs to start, below its own folder's parent."""
 LANDMARK = f"{LIBRARY}/os.pyc"
 """By this file it knows the place; it is empty, as the real ``os`` is inside the interpreter."""
-
+COMPILER = "musl-gcc"
 PRELOAD = b"/etc/ld.so.preload"
 """ld.so(8)."""
 
@@ -130,6 +130,3 @@ def make_launcher(path: Path, folder: str, architecture: Architecture) -> None:
         raise SystemExit(f"the launcher could not be compiled: {done.stderr}")
     path.chmod(0o755)
     os.utime(path, (EPOCH, EPOCH))
-
-
-COMPILER = "musl-gcc"

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from architecture import ARCHITECTURES, this_architecture
-from closure import Finder
+from closure import Finder, imported
+from contents import UNWANTED, modules
 from elf import read_elf
 from folder import Folder
 from parts import make_launcher
@@ -137,6 +138,18 @@ def test_code_lacks_what_only_readers_and_checkers_need_but_tells_lines() -> Non
         "Verb False",
         "kuma_cni/spec/request.py True",
     ]
+
+
+def test_nothing_of_ours_imports_what_is_left_out() -> None:
+    ours = [module for name, module in modules().items() if name.startswith("kuma_")]
+    assert len(ours) > 200
+    missed = {
+        f"{module.name}: {name}"
+        for module in ours
+        for name in imported(module)
+        if {name, name.partition(".")[0], name.rpartition(".")[0]} & UNWANTED
+    }
+    assert missed == set()
 
 
 def test_tls_works_from_libraries_unpacked_into_memory() -> None:
