@@ -392,6 +392,24 @@ def with_full_disk(root: Path) -> str:
     return str(why)
 
 
+def with_full_folder_of_plugins(root: Path) -> str:
+    """Run an installer on a node where the bundle's folder finds no room, at first."""
+    node, folder = Node(root), "kuma-cni-0123456789abcdef"
+    node.put({CALICO: LIST})
+    node.put_program(b"\x7fELF\0" + folder.encode())
+    (node.image / folder).mkdir()
+    for name in ("code", "more"):
+        (node.image / folder / name).write_bytes(b"x" * 65536)
+    mount("full", str(node.bin), "tmpfs", options="size=16k")
+    with Installer(node) as installer:
+        why = installer.until("not-ready")["reasons"][-1]
+        assert list(node.bin.iterdir()) == []
+        mount("none", str(node.bin), "none", MS_REMOUNT, options="size=1m")
+        installer.until("ready")
+    assert why.count("No space left on device") == 1
+    return str(why)
+
+
 def with_read_only_folder(root: Path) -> str:
     """Run an installer on a node whose folder cannot be written to, at first."""
     node = Node(root)
@@ -407,7 +425,11 @@ def with_read_only_folder(root: Path) -> str:
 
 @pytest.mark.parametrize(
     ("work", "told"),
-    [(with_full_disk, "No space left on device"), (with_read_only_folder, "Read-only file system")],
+    [
+        (with_full_disk, "No space left on device"),
+        (with_full_folder_of_plugins, "the executable cannot be put anywhere: "),
+        (with_read_only_folder, "Read-only file system"),
+    ],
 )
 def test_what_the_disk_refuses_is_told_and_tried_again(
     mounts: Agent, tmp_path: Path, work: Callable[[Path], str], told: str

@@ -89,6 +89,8 @@ class Executable:
             if target.exists():  # aside with it: a rename cannot take the place of a full folder
                 target.rename(spoilt)
             unfinished.rename(target)
+        except shutil.Error as problem:  # one of its pieces: on a full disk there are hundreds
+            raise OSError(problem.args[0][0][2]) from problem
         finally:
             for left in (unfinished, spoilt):
                 shutil.rmtree(left, ignore_errors=True)
