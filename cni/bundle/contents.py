@@ -35,7 +35,7 @@ UNWANTED = frozenset(
     """
     _aix_support _bz2 _decimal _hashlib _lzma _osx_support _posixshmem _pydecimal _pyio
     _testcapi _testinternalcapi _uuid _winapi argparse asyncio bdb bz2 click._termui_impl
-    click._winconsole cmd colorama concurrent curses decimal difflib distutils doctest
+    click._winconsole cmd colorama concurrent curses decimal distutils doctest
     encodings.mbcs fractions ftplib getpass gzip html importlib._bootstrap
     importlib._bootstrap_external importlib.metadata importlib.readers importlib.resources
     lib2to3 lzma mailbox mimetypes msvcrt multiprocessing ntpath nturl2path optparse pdb pickle

@@ -199,6 +199,17 @@ def test_it_is_the_program_whose_name_leads_to_it(
     assert done.stdout.startswith(said)
 
 
+def test_a_slip_of_the_pen_gets_a_proposal_there_too(tmp_path: Path) -> None:
+    # Libraries import what they need for this at that moment.
+    (tmp_path / "kuma-net").symlink_to(bundle() / "kuma-cni")
+    for words, said in ((["instal"], "mean install?"), (["install", "--verbos"], "--verbose")):
+        argv = [tmp_path / "kuma-net", *words]
+        done = subprocess.run(argv, env={}, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_it_runs_from_a_folder_with_blanks_and_by_a_relative_path(tmp_path: Path) -> None:
     place = tmp_path / "a folder, with\nodd characters é"
     shutil.copytree(bundle(), place)
