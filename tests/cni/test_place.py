@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kuma_cni.installer.place import Place
+from kuma_cni.installer.place import Found, Place
 from kuma_cni.installer.settings import load
 from kuma_cni.plugin.records import Records
 from kuma_net.errors import HostError
@@ -44,6 +44,41 @@ def test_looking_changes_nothing(node: Node) -> None:
 def test_what_may_not_be_done_is_not_done(node: Node) -> None:
     place_of(node).configure(exact=True, may=lambda _: False)
     assert node.files() == {CALICO: LIST}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "before", "after"),
+    [
+        (CALICO, CALICO, LIST, LIST.replace(b"calico", b"cilium-cni")),
+        (
+            "10-x.conf",
+            "10-x.conflist",
+            b'{"name": "net", "type": "bridge"}',
+            b'{"name": "net", "type": "ptp"}',
+        ),
+    ],
+)
+def test_what_an_owner_goes_on_writing_while_we_take_her_place_is_not_lost(
+    tmp_path: Path, name: str, target: str, before: bytes, after: bytes
+) -> None:
+    node = Node(tmp_path / "node")
+    node.put({name: before})
+    place = place_of(node)
+    writer = (node.net / name).open("r+b", buffering=0)
+
+    def she_begins_to_write(_: Found) -> bool:
+        writer.truncate()
+        return True
+
+    place.configure(exact=True, may=she_begins_to_write)
+    assert node.has_ours(target)
+    writer.write(after)
+    writer.close()
+    place.configure(exact=True, may=lambda _: True)
+    assert node.types(target)[-1] == "kuma-cni"
+    assert node.types(target)[0] in {"cilium-cni", "ptp"}
+    place.remove(lambda _: None)
+    assert node.files() == {name: after}
 
 
 def test_configuration_goes_first_and_executable_last(node: Node) -> None:

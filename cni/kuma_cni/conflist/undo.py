@@ -65,6 +65,21 @@ def _steps_back(name: str, stripped: Content, files: Mapping[str, bytes]) -> tup
     return (Rename(kept, original), Drop(name))
 
 
+def changed_lists(files: Mapping[str, bytes]) -> tuple[tuple[str, str], ...]:
+    """Return lists with our entry that say something else than the file they were made from.
+
+    Each comes with the name that that file had.
+    """
+    found = []
+    for network in networks(files):
+        original = original_of(network.name, files) if network.has_ours else None
+        if original is not None:
+            stripped = without_entry(chain_of(network))
+            if not _says(original, files[kept_name(original)], stripped):
+                found.append((network.name, original))
+    return tuple(found)
+
+
 def original_of(name: str, files: Mapping[str, bytes]) -> str | None:
     """Return the name that the file had that a list was made from, if it is kept."""
     stem = name.removesuffix(LIST_ENDING)

@@ -105,6 +105,14 @@ class Folder:
         finally:
             os.close(descriptor)
 
+    def is_newer(self, name: str, other: str) -> bool:
+        """Whether a file was written after another, as far as can be told."""
+        try:
+            times = [os.stat(one, dir_fd=self._descriptor).st_mtime_ns for one in (name, other)]
+        except OSError:
+            return False
+        return times[0] > times[1]
+
     def age(self, name: str) -> float:
         """Return how many seconds ago a file was last written; a day where that is unknown."""
         try:

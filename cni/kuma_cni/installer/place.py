@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from kuma_cni.conflist.choose import before, networks
 from kuma_cni.conflist.entry import TOKEN
 from kuma_cni.conflist.plan import Plan, plan_install
-from kuma_cni.conflist.steps import apply, kept_name
-from kuma_cni.conflist.undo import plan_removal
+from kuma_cni.conflist.steps import Rename, apply, kept_name
+from kuma_cni.conflist.undo import changed_lists, plan_removal
 from kuma_cni.installer.binaries import Executable
 from kuma_cni.installer.files import Folder, as_host_error
 from kuma_cni.installer.kubeconfig import read_token, refresh_kubeconfig
@@ -81,6 +81,9 @@ class Place:
         Raises HostError.
         """
         with self._open() as folder:
+            with as_host_error(folder.path):
+                folder.tidy()
+                put_back_late_words(folder, folder.networks())
             found = self._found(folder, exact=exact)
             if found.plan.steps and not found.unfinished and may(found):
                 with as_host_error(f"{folder.path}"):
@@ -92,7 +95,6 @@ class Place:
 
     def _found(self, folder: Folder, *, exact: bool) -> Found:
         with as_host_error(folder.path):
-            folder.tidy()
             files = folder.networks()
         plan = plan_install(files, self.wish(exact=exact))
         young = ""
@@ -166,6 +168,22 @@ def _drop_records(state: Path) -> list[Path]:
             folder.rmdir()
             dropped.append(folder)
     return dropped
+
+
+def put_back_late_words(folder: Folder, files: Mapping[str, bytes]) -> bool:
+    """Put back what an owner wrote into the file that we keep; whether there was any.
+
+    She had opened her file before we took its place and went on writing: what she wrote is in the
+    file that bears the kept name now, which is not older than our list then.  (Times are the
+    kernel's ticks: what happens within some milliseconds has one time.)
+    """
+    late = [
+        Rename(kept_name(original), original)
+        for name, original in changed_lists(files)
+        if not folder.is_newer(name, kept_name(original))
+    ]
+    folder.perform(late)
+    return bool(late)
 
 
 def _fate(name: str, files: Mapping[str, bytes], left: Mapping[str, bytes]) -> str:

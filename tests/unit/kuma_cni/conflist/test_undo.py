@@ -7,7 +7,7 @@ import json
 from kuma_cni.conflist.network import written
 from kuma_cni.conflist.plan import Wish, plan_install
 from kuma_cni.conflist.steps import apply
-from kuma_cni.conflist.undo import plan_removal
+from kuma_cni.conflist.undo import changed_lists, plan_removal
 
 OURS = {"type": "kuma-cni"}
 LIST = b'{"name": "a",   "plugins": [{"type": "bridge"}]}'
@@ -44,6 +44,13 @@ def test_what_the_owner_wrote_again_without_us_stays_as_she_wrote_it() -> None:
     files = installed({"10-a.conflist": LIST})
     files["10-a.conflist"] = LIST.replace(b"bridge", b"ptp")
     assert removed(files) == {"10-a.conflist": LIST.replace(b"bridge", b"ptp")}
+
+
+def test_a_list_that_says_something_else_than_its_original_is_told() -> None:
+    files = installed({"10-a.conf": SINGLE, "20-b.conflist": LIST})
+    assert changed_lists(files) == ()
+    files["10-a.conf.before-kuma-cni"] = SINGLE.replace(b"bridge", b"ptp")
+    assert changed_lists(files) == (("10-a.conflist", "10-a.conf"),)
 
 
 def test_a_kept_file_that_somebody_spoilt_is_not_put_back() -> None:
