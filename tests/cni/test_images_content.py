@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from kuma_net import __version__
 from kuma_net.record import Record
 from lab import images
 from lab.bundle import bundle
+from lab.docker_archive import files_of, read_image
 from lab.images import CNI, INIT, cni_image, init_image
 
 LARGEST = {"kuma-init": 25_000_000, "kuma-cni": 20_000_000}
@@ -58,27 +58,18 @@ def resolved(path: str, goal: str) -> str:
     return os.path.normpath(Path(path).parent / goal)
 
 
-def read_image(archive: Path) -> Image:
-    """Read an archive as ``docker save`` writes it."""
-    with tarfile.open(archive) as outer:
-        whole = {one.name: _content(outer, one) for one in outer if one.isfile()}
-    [manifest] = json.loads(whole["manifest.json"])
-    [name], [layer] = manifest["RepoTags"], manifest["Layers"]
-    with tarfile.open(fileobj=io.BytesIO(whole[layer])) as inner:
-        members = {one.name: one for one in inner}
-        contents = {one.name: _content(inner, one) for one in members.values() if one.isfile()}
-    return Image(name, json.loads(whole[manifest["Config"]]), members, contents)
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    opened = archive.extractfile(member)
-    assert opened is not None
-    return opened.read()
+def look_into(archive: Path) -> Image:
+    """Read an archive with all that its layer holds."""
+    image = read_image(archive)
+    files = files_of(image.layer)
+    members = {one.name: one for one in files}
+    contents = {one.name: content for one, content in files.items() if one.isfile()}
+    return Image(image.name, image.config, members, contents)
 
 
 @pytest.fixture(scope="module", params=["kuma-init", "kuma-cni"])
 def image(request: pytest.FixtureRequest) -> Image:
-    return read_image({"kuma-init": init_image, "kuma-cni": cni_image}[request.param]())
+    return look_into({"kuma-init": init_image, "kuma-cni": cni_image}[request.param]())
 
 
 def test_an_image_is_named_and_described(image: Image) -> None:
@@ -92,7 +83,7 @@ def test_an_image_is_named_and_described(image: Image) -> None:
 
 
 def test_entry_points_are_those_that_kuma_has() -> None:
-    init, cni = read_image(init_image()).config["config"], read_image(cni_image()).config["config"]
+    init, cni = look_into(init_image()).config["config"], look_into(cni_image()).config["config"]
     assert (init["Entrypoint"], init["Cmd"]) == (
         ["/usr/bin/kumactl"],
         ["install", "transparent-proxy"],

@@ -17,7 +17,8 @@ For the CNI plugin:
 ``attaching``, ``cases_plugin``  called in the test's own process; what pods' packets do then
 ``cni``, ``users``          called as a program; pods with users of their own
 ``node``, ``cgroup``        a machine that runs containers, with processes and a cgroup of its own
-``containerd``, ``podman``  real runtimes on it; ``archive``: an image for them
+``containerd``, ``podman``  real runtimes on it; ``archive``: an image for them,
+                        as a ``docker_archive``
 ``kubelet``, ``cri``        pods by containerd, as a kubelet makes them
 ``libcni``, ``attached``    plugins driven without a runtime; ``networks``: lists of them
 ``inside``, ``pods``        packets of a pod; pods of a mesh, and what becomes of theirs
