@@ -203,7 +203,7 @@ def test_a_slip_of_the_pen_gets_a_proposal_there_too(tmp_path: Path) -> None:
     # Libraries import what they need for this at that moment.
     (tmp_path / "kuma-net").symlink_to(bundle() / "kuma-cni")
     for words, said in ((["instal"], "mean install?"), (["install", "--verbos"], "--verbose")):
-        argv = [tmp_path / "kuma-net", *words]
+        argv = [str(tmp_path / "kuma-net"), *words]
         done = subprocess.run(argv, env={}, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert said in done.stderr
