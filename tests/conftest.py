@@ -12,6 +12,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lab.host import Host
     from lab.topology import Lab
 
 TESTS = Path(__file__).parent
@@ -39,6 +40,16 @@ def lab() -> Iterator[Lab]:
 
     with Lab() as built:
         yield built
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Make a machine that is quiet, counters and all: one link with addresses, which is down."""
+    from lab.topology import quiet_host  # as above
+
+    made = quiet_host()
+    yield made
+    made.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

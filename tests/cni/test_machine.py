@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
 from kuma_cni.plugin.machine import PodMachine
 from kuma_net.host.links import links
 from kuma_net.tproxy.config import Config, Dns, Redirect
 from kuma_net.tproxy.facts import Account, DnsServers, HostFacts
 from kuma_net.values import Network, PortSet
 from lab.host import Host
-from lab.topology import quiet_host
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SERVER = Network.parse("10.96.0.10")
 ALL_DNS = Redirect(dns=Dns(enabled=True, resolv_conf="/etc/resolv.conf"))
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Make a pod's network that is quiet: one link with addresses, which is down."""
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def facts_here(config: Config) -> HostFacts:

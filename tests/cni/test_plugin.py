@@ -20,23 +20,13 @@ from lab.attaching import CONTAINER, OURS, Attached, nft, state
 from lab.host import Host
 from lab.injected import PLAIN_DOCUMENT, document, documented, single
 from lab.processes import eventually
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PLAIN = documented(PLAIN_DOCUMENT)
 BROKEN = documented("redirect: 5")
 NOWHERE = "/nowhere/netns"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Make a pod's network that is quiet: one link with addresses."""
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def events(attached: Attached) -> list[object]:

@@ -8,23 +8,13 @@ import pytest
 
 from lab.attaching import OURS, Attached, nft
 from lab.injected import PLAIN_DOCUMENT, documented
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from lab.host import Host
 
 PLAIN = documented(PLAIN_DOCUMENT)
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Make a pod's network that is quiet: one link with addresses."""
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 TAMPERED: dict[str, tuple[tuple[str, ...], str]] = {

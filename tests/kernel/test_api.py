@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kuma_net
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from lab.host import Host
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def walk_here() -> list[object]:

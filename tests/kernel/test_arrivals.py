@@ -12,19 +12,9 @@ from kuma_net.host.arrivals import LOCALHOST, PASSTHROUGH, Arrival, Ends, Occupi
 from kuma_net.host.loopback import add_passthrough_address
 from kuma_net.values import BOTH_FAMILIES, Family
 from lab.host import Host
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kuma_net.record import Record
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def send_here(family: Family, source: str, ports: tuple[int, ...]) -> tuple[Record, object]:

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.host import Host
 from lab.processes import eventually
 from lab.programs import link_kumactl, run
-from lab.topology import quiet_host
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROGRAMS = ["kuma-init", "kuma-net install"]
 NOTHING = "nothing to do: nothing is installed\n"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def ruleset(host: Host) -> str:

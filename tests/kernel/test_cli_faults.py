@@ -12,22 +12,12 @@ from lab.host import Host, run_here
 from lab.processes import eventually
 from lab.programs import PROGRAMS, run
 from lab.system import CLONE_NEWNET
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.host import Ended
 
 EVERY = ["kuma-init", "kuma-net install"]
 WITHOUT_CAPABILITY = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def sentence(ended: Ended) -> str:

@@ -17,11 +17,8 @@ import pytest
 from kuma_net.netfilter.digest import digest
 from lab.host import run_here
 from lab.installing import read_here
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.host import Host
 
 BIN = Path(sys.executable).parent
@@ -31,13 +28,6 @@ OLD = (*INSTALL, "--exclude-outbound-ports=9000")
 NEW = (*INSTALL, "--redirect-all-dns-traffic", "--exclude-inbound-ports=22,80,9000-9999")
 KILLS = 40
 CROWD = 12
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def state_here() -> tuple[str, str]:

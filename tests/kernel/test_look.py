@@ -9,22 +9,12 @@ import pytest
 
 from lab.installing import BACKENDS
 from lab.programs import run
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lab.host import Host
 
 OPTIONS = "--redirect-all-dns-traffic --exclude-outbound-ports 443,8000-8999"
 SPEAK = "import socket; socket.socket().connect_ex(('10.77.0.2', 443))"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def test_a_bare_machine_has_nothing(host: Host) -> None:

@@ -50,11 +50,8 @@ from kuma_net.values import (
     PortSet,
 )
 from lab.host import Host
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kuma_net.netfilter.matches import Owner
 
 ONE = "KUMA_MESH_ONE"
@@ -114,14 +111,6 @@ def ruleset(port: int = 15001, *more: Rule) -> Ruleset:
         Rule((TCP,), Redirect(port), "captured", "redirect.outbound.port"),
     )
     return canonical(Ruleset(BOTH_FAMILIES, hooks, (Chain("nat", ONE, chain),)))
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """Return a machine whose counters stand still."""
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def apply(wanted: Ruleset, features: Features, stamp: Stamp = STAMP) -> Applied:

@@ -17,11 +17,8 @@ from kuma_net.values import BOTH_FAMILIES, Family
 from lab.host import SIDECAR, Host, call_as, fork_here
 from lab.installing import config_of, install_here
 from lab.programs import PROGRAMS, link_kumactl
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kuma_net.actions.validate import ValidationReport
     from lab.host import Ended
 
@@ -29,13 +26,6 @@ DEFAULTS = Config()
 IPV4_ONLY = config_of({"ipFamilyMode": "ipv4"})
 SHORTLY = 0.1
 """Seconds to try where nothing can come of it: one try."""
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def asked(host: Host, config: Config = DEFAULTS, patience: float = SHORTLY) -> ValidationReport:

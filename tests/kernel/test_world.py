@@ -11,21 +11,11 @@ from kuma_net.actions.world import Machine
 from kuma_net.errors import NoBackend
 from kuma_net.tproxy.config import Config
 from lab.installing import BACKENDS, ENVIRON
-from lab.topology import quiet_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kuma_net.backends.base import Kind
     from kuma_net.tproxy.config import BackendName
     from lab.host import Host
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = quiet_host()
-    yield made
-    made.stop()
 
 
 def held_after_install_here(kind: BackendName) -> list[tuple[Kind, ...]]:
