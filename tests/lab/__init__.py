@@ -22,7 +22,7 @@ For the CNI plugin:
 ``kubelet``, ``cri``        pods by containerd, as a kubelet makes them
 ``libcni``, ``attached``    plugins driven without a runtime; ``networks``: lists of them
 ``inside``, ``pods``        packets of a pod; pods of a mesh, and what becomes of theirs
-``bundle``, ``images``        what ships, built when an input has changed
+``bundle``, ``images``        what ships, built when an input has changed: ``cached``
 ``roots``, ``inside_bundle``  the bundle where there is nothing else; its interpreter from within
 ``witness``, ``pod_api``    a plugin that writes down what it is asked; an API server
 

@@ -6,19 +6,17 @@ is the greater part of it.  ``podman load`` and ``ctr images import`` take them.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from kuma_net import __version__
 from lab.bundle import BUILDER as BUNDLE_BUILDER
-from lab.bundle import UNUSED_SECONDS, bundle
+from lab.bundle import bundle
+from lab.cached import cached
 from lab.system import mount
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,15 +45,7 @@ def room_for_images_here() -> None:
 
 def images_of(made_of: Path) -> Path:
     """Return the folder with both archives of a bundle; AssertionError with what builders say."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made = CACHE / _inputs(made_of)
-        if not made.exists():
-            _remove_unused()
-            build(made_of, made)
-        os.utime(made)
-    return made
+    return cached(CACHE, _inputs(made_of), partial(build, made_of))
 
 
 def _inputs(made_of: Path) -> str:
@@ -69,20 +59,12 @@ def _inputs(made_of: Path) -> str:
 def build(made_of: Path, output: Path) -> None:
     """Build both archives anew from a bundle, into a folder that must not be there."""
     with tempfile.TemporaryDirectory(dir=CACHE) as context:
-        unfinished = Path(context, "archives")
         roots = Path(context, "dist", "images")
         _run("roots.py", "--bundle", str(made_of), "--output", str(roots))
-        _run("archives.py", "--context", context, "--output", str(unfinished))
-        unfinished.rename(output)
+        _run("archives.py", "--context", context, "--output", str(output))
 
 
 def _run(script: str, *words: str) -> None:
     command = [sys.executable, str(BUILDER / script), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def _remove_unused() -> None:
-    for made in CACHE.iterdir():
-        if made.is_dir() and time.time() - made.stat().st_mtime > UNUSED_SECONDS:
-            shutil.rmtree(made, ignore_errors=True)
