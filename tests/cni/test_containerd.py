@@ -26,9 +26,10 @@ from lab.cgroup import hierarchy
 from lab.containerd import SOCKET, shims_here
 from lab.cri import ContainerSpec, PodSpec
 from lab.host import fork_here
+from lab.injected import ANNOTATIONS, DOCUMENT, INJECTED, documented
 from lab.kubelet import NETWORK, Kubelet
 from lab.networks import KUBECONFIG, LOG_FILE, OURS, STATE_DIR, bridge, conflist
-from lab.pods import ALONE, CASES, DOCUMENT, MESH, PodCase
+from lab.pods import ALONE, CASES, PodCase
 from lab.processes import descendants, eventually, running
 from lab.servers import Door
 
@@ -80,7 +81,7 @@ def test_without_the_capability_the_same_pod_needs_the_api_server_and_fails(
     kubelet.use(conflist(bridge(), mute))
     try:
         with pytest.raises(CallError, match="kubeconfig"):
-            kubelet.run(PodSpec("asking", MESH))
+            kubelet.run(PodSpec("asking", INJECTED))
     finally:
         kubelet.use(NETWORK)
 
@@ -89,7 +90,7 @@ def test_an_init_container_of_the_excluded_user_reaches_the_world_before_the_sid
     kubelet: Kubelet,
 ) -> None:
     ports = {"traffic.kuma.io/exclude-outbound-ports-for-uids": "tcp:80:1234;udp:53:1234"}
-    pod = PodSpec("recipe", MESH | ports)
+    pod = PodSpec("recipe", INJECTED | ports)
     sandbox = kubelet.run(pod)
     try:
         fetch = ("/bin/nc", "-w", "3", "192.0.2.9", "80")
@@ -106,7 +107,7 @@ def test_an_init_container_of_the_excluded_user_reaches_the_world_before_the_sid
 
 def test_pods_made_at_once_are_each_captured_as_its_own_annotations_say(kubelet: Kubelet) -> None:
     ports = range(25001, 25006)
-    pods = [PodSpec(f"crowd-{port}", MESH | {DOCUMENT: OUTBOUND % port}) for port in ports]
+    pods = [PodSpec(f"crowd-{port}", documented(OUTBOUND % port)) for port in ports]
     alone = PodSpec("crowd-alone", ALONE)
     made = kubelet.node.call(run_all_here, (*pods, alone))
     for port, sandbox in zip(ports, made, strict=False):
@@ -132,7 +133,7 @@ def run_all_here(pods: tuple[PodSpec, ...]) -> list[str]:
 
 def test_a_pod_on_the_nodes_network_never_reaches_any_plugin(kubelet: Kubelet) -> None:
     before = len(kubelet.node.calls())
-    sandbox = kubelet.run(PodSpec("host-network", MESH, host_network=True))
+    sandbox = kubelet.run(PodSpec("host-network", INJECTED, host_network=True))
     try:
         assert kubelet.node.call(cri.network_here, SOCKET, sandbox).of_node
         assert len(kubelet.node.calls()) == before
@@ -145,7 +146,7 @@ def test_a_pod_on_the_nodes_network_never_reaches_any_plugin(kubelet: Kubelet) -
 
 
 def test_a_removed_pod_was_deleted_more_than_once_and_leaves_nothing(kubelet: Kubelet) -> None:
-    sandbox = kubelet.run(PodSpec("short", MESH))
+    sandbox = kubelet.run(PodSpec("short", INJECTED))
     netns = kubelet.node.call(cri.network_here, SOCKET, sandbox).netns
     kubelet.remove(sandbox)
     added, deleted, *again = kubelet.node.calls(sandbox)
@@ -160,7 +161,7 @@ def test_a_removed_pod_was_deleted_more_than_once_and_leaves_nothing(kubelet: Ku
         assert "prevResult" not in call["network"]
     for call in (added, deleted, *again):
         told = call["network"]["runtimeConfig"]
-        assert told["io.kubernetes.cri.pod-annotations"] == MESH
+        assert told[ANNOTATIONS] == INJECTED
     assert not kubelet.node.call(os.path.exists, netns)
     assert not kubelet.node.call(os.path.exists, STATE_DIR)
     assert "kuma" not in kubelet.node.rules()
@@ -169,7 +170,7 @@ def test_a_removed_pod_was_deleted_more_than_once_and_leaves_nothing(kubelet: Ku
 def test_the_log_has_one_line_for_each_thing_done_and_none_for_pods_left_alone(
     kubelet: Kubelet,
 ) -> None:
-    captured = kubelet.run(PodSpec("told", MESH))
+    captured = kubelet.run(PodSpec("told", INJECTED))
     alone = kubelet.run(PodSpec("untold", ALONE))
     for sandbox in (captured, alone):
         kubelet.remove(sandbox)
@@ -180,7 +181,7 @@ def test_the_log_has_one_line_for_each_thing_done_and_none_for_pods_left_alone(
 
 
 def test_containerd_complains_of_no_plugin(kubelet: Kubelet) -> None:
-    sandbox = kubelet.run(PodSpec("quiet", MESH))
+    sandbox = kubelet.run(PodSpec("quiet", INJECTED))
     said = len(kubelet.containerd.log())
     kubelet.remove(sandbox)
     lines = kubelet.containerd.log()[said:].splitlines()
@@ -192,7 +193,7 @@ def test_containerd_complains_of_no_plugin(kubelet: Kubelet) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_of_containerd_loses_nothing(kubelet: Kubelet, number: int) -> None:
-    sandbox = kubelet.run(PodSpec("staying", MESH))
+    sandbox = kubelet.run(PodSpec("staying", INJECTED))
     with kubelet.inside(sandbox) as inside:
         rules = inside.rules()
         kubelet.containerd.stop(number)
@@ -200,7 +201,7 @@ def test_a_restart_of_containerd_loses_nothing(kubelet: Kubelet, number: int) ->
         kubelet.containerd.start()
         inside.check(PLAIN)
         assert inside.rules() == rules
-    later = kubelet.run(PodSpec("later", MESH))
+    later = kubelet.run(PodSpec("later", INJECTED))
     with kubelet.inside(later) as inside:
         inside.check(PLAIN)
     for one in (sandbox, later):
@@ -213,7 +214,7 @@ def test_a_restart_of_containerd_loses_nothing(kubelet: Kubelet, number: int) ->
 def test_containerd_killed_while_it_makes_a_pod_makes_it_when_asked_again(
     kubelet: Kubelet,
 ) -> None:
-    node, pod = kubelet.node, PodSpec("interrupted", MESH)
+    node, pod = kubelet.node, PodSpec("interrupted", INJECTED)
     before = len(node.calls())
     node.write(str(witness.GATE), "")
     asking = node.call(ask_here, pod)
@@ -261,10 +262,10 @@ def test_a_pod_whose_annotations_cannot_be_done_fails_with_the_reason_and_leaves
     kubelet: Kubelet, annotations: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(CallError, match=reason):
-        kubelet.run(PodSpec("wrong", MESH | annotations))
+        kubelet.run(PodSpec("wrong", INJECTED | annotations))
     assert eventually(lambda: kubelet.node.call(shims_here) == [])
     assert kubelet.node.run(["ls", "/run/netns"]).stdout == ""
-    sandbox = kubelet.run(PodSpec("wrong", MESH))
+    sandbox = kubelet.run(PodSpec("wrong", INJECTED))
     with kubelet.inside(sandbox) as inside:
         inside.check(PLAIN)
     kubelet.remove(sandbox)
@@ -294,6 +295,6 @@ _kept: list[Kubelet] = []
 def build_here(archive: Path) -> list[int]:
     """Build a node with a pod that nobody takes down; return its process and all below it."""
     _kept.append(Kubelet(archive))
-    _kept[0].run(PodSpec("abandoned", MESH))
+    _kept[0].run(PodSpec("abandoned", INJECTED))
     pid = _kept[0].node.pid
     return [pid, *descendants(pid)]

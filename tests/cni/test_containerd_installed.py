@@ -23,10 +23,11 @@ from lab.case import PLAIN
 from lab.containerd import SOCKET
 from lab.cri import PodSpec
 from lab.host import fork_here
+from lab.injected import INJECTED, single
 from lab.kubelet import Kubelet
 from lab.networks import bridge, conflist
 from lab.node import BIN_DIR, CONF_DIR
-from lab.pods import ALONE, MESH, SINGLE, UNTOUCHED
+from lab.pods import ALONE, UNTOUCHED
 from lab.processes import eventually
 
 if TYPE_CHECKING:
@@ -119,28 +120,28 @@ def test_pods_are_captured_from_the_moment_the_installer_is_there_until_it_is_un
 ) -> None:
     kubelet, node = installed.kubelet, installed.node
     # As an injector annotates a pod whose rules no init container makes.
-    early, alone = kubelet.run(PodSpec("early", SINGLE)), kubelet.run(PodSpec("alone", ALONE))
+    early, alone = kubelet.run(PodSpec("early", single())), kubelet.run(PodSpec("alone", ALONE))
     installed.check(early, UNTOUCHED)
     installed.start()
-    first = kubelet.run(PodSpec("first", MESH))
+    first = kubelet.run(PodSpec("first", INJECTED))
     installed.check(first, PLAIN)
     # The pod that was too early is mended in place.
     assert eventually(lambda: installed.captured(early)), node.read(LOG)
     # Neither pods nor the plugin need an installer that runs.
     installed.kill()
-    second = kubelet.run(PodSpec("second", MESH))
+    second = kubelet.run(PodSpec("second", INJECTED))
     for sandbox in (early, first, second):
         installed.check(sandbox, PLAIN)
     # Nor does an upgrade, which is one ending and another beginning, leave anything out.
     installed.start()
-    third = kubelet.run(PodSpec("third", MESH))
+    third = kubelet.run(PodSpec("third", INJECTED))
     installed.check(third, PLAIN)
     installed.kill()
     node.run((INSTALLER, "uninstall"), environ=installed.environ)
     assert installed.networks() == installed.primary
     assert eventually(lambda: not installed.is_in_use())
     assert "kuma" not in node.run(["ls", BIN_DIR]).stdout
-    late = kubelet.run(PodSpec("late", MESH))
+    late = kubelet.run(PodSpec("late", INJECTED))
     installed.check(late, UNTOUCHED)
     installed.check(alone, UNTOUCHED)
     assert not installed.captured(alone)

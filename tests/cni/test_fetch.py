@@ -13,6 +13,7 @@ from kuma_cni.spec.netconf import Netconf
 from kuma_cni.spec.problem import INVALID_CONFIG, TRY_AGAIN_LATER, CniError
 from lab.api_access import POD, TOKEN, Trusted
 from lab.api_server import answer, refuse
+from lab.injected import INJECTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +27,7 @@ def trusted(tmp_path_factory: pytest.TempPathFactory) -> Trusted:
 
 
 def test_what_the_decision_needs_of_a_pod() -> None:
-    assert pod_facts(POD) == FetchedPod(
-        {"kuma.io/sidecar-injected": "true"}, ("app",), ("kuma-validation", "kuma-sidecar")
-    )
+    assert pod_facts(POD) == FetchedPod(INJECTED, ("app",), ("kuma-validation", "kuma-sidecar"))
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ import pytest
 from lab import libcni
 from lab.agent import CallError
 from lab.attached import Pod
+from lab.injected import ANNOTATIONS, INJECTED
 from lab.libcni import Network
 from lab.networks import OURS, PORTMAP, STATE_DIR, WITNESS, bridge, conflist
 from lab.node import BIN_DIR, Node
-from lab.pods import MESH
 
 if TYPE_CHECKING:
     from lab.libcni import Json
@@ -38,7 +38,7 @@ def test_status_says_that_the_node_can_serve(node: Node) -> None:
 
 
 def test_garbage_is_collected_and_what_is_valid_stays(node: Node) -> None:
-    with Pod(node, MESH) as valid, Pod(node, MESH) as stale:
+    with Pod(node, INJECTED) as valid, Pod(node, INJECTED) as stale:
         for pod in (valid, stale):
             pod.add(ALONE_IN_LIST)
         assert node.call(libcni.collect_garbage, ALONE_IN_LIST, [valid.attachment])
@@ -64,7 +64,7 @@ def test_an_older_list_is_asked_neither_for_garbage_nor_for_its_status(
 def test_a_delete_reaches_us_when_a_plugin_before_us_failed_to_add(node: Node) -> None:
     wrong = {"type": "tuning", "sysctl": {"net.ipv4.no_such_thing": "1"}}
     broken = Network(conflist(bridge(), wrong, OURS, WITNESS))
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         with pytest.raises(CallError, match="tuning"):
             pod.add(broken)
         pod.delete(broken)
@@ -75,7 +75,7 @@ def test_a_delete_reaches_us_when_a_plugin_before_us_failed_to_add(node: Node) -
 
 
 def test_what_we_added_goes_when_a_plugin_behind_us_failed(node: Node) -> None:
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         wrong = [{"hostPort": -1, "containerPort": 8080, "protocol": "tcp"}]
         offered = dict(pod.attachment.capability_args) | {"portMappings": wrong}
         pod.attachment = pod.attachment.replace(capability_args=offered)
@@ -84,15 +84,13 @@ def test_what_we_added_goes_when_a_plugin_behind_us_failed(node: Node) -> None:
             pod.add(network)
         with pod.inside() as inside:
             assert inside.rules() != ""
-            pod.attachment = pod.attachment.replace(
-                capability_args={"io.kubernetes.cri.pod-annotations": MESH}
-            )
+            pod.attachment = pod.attachment.replace(capability_args={ANNOTATIONS: INJECTED})
             pod.delete(network)
             assert inside.rules() == ""
 
 
 def test_a_network_namespace_that_is_gone_can_still_be_deleted(node: Node) -> None:
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         pod.add(CHAIN)
     pod.delete(CHAIN)
     pod.attachment = pod.attachment.replace(netns="")
@@ -103,7 +101,7 @@ def test_a_network_namespace_that_is_gone_can_still_be_deleted(node: Node) -> No
 def test_the_nodes_own_network_is_never_captured(node: Node, netns: str) -> None:
     node.call(link_here, "/run/netns/link")
     before = node.rules()
-    pod = Pod(node, MESH)
+    pod = Pod(node, INJECTED)
     pod.attachment = pod.attachment.replace(netns=netns)
     with pytest.raises(CallError, match=r"kuma-cni: .* \(code 8\)"):
         pod.add(ALONE_IN_LIST)
@@ -122,7 +120,7 @@ def link_here(path: str) -> None:
 
 
 def test_no_process_is_started_beside_the_plugin_itself(node: Node) -> None:
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         plugin = next(iter(ALONE_IN_LIST.plugins(pod.attachment)))
         for verb in ("STATUS", "ADD", "CHECK", "ADD", "DEL", "GC"):
             pid, last = node.call(counted_here, verb, plugin, pod.attachment.environ)

@@ -19,12 +19,13 @@ from lab.building import MissingProgram
 from lab.bundle import launcher
 from lab.case import PLAIN
 from lab.host import SIDECAR, WORKLOAD
+from lab.injected import INJECTED
 from lab.inside import Inside
 from lab.networks import KUBECONFIG, LOG_FILE, OURS, PORTMAP, STATE_DIR, WITNESS, bridge, conflist
 from lab.node import Node
 from lab.pod_api import KUBECONFIG_TEXT, mesh_pod, serve_here
 from lab.podman import Podman
-from lab.pods import MESH, UNTOUCHED
+from lab.pods import UNTOUCHED
 from lab.servers import Door, decode
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def test_a_container_of_the_mesh_is_captured_as_the_api_server_says_and_released
 ) -> None:
     node, podman = machine.node, machine.podman
     node.write(KUBECONFIG, KUBECONFIG_TEXT)
-    annotations = MESH | {"traffic.kuma.io/exclude-outbound-ports": "3306"}
+    annotations = INJECTED | {"traffic.kuma.io/exclude-outbound-ports": "3306"}
     server = node.call(serve_here, mesh_pod("demo", "meshed", annotations))
     netns = podman.start("meshed", "lab", environ=OF_THE_MESH)
     node.call(end_here, server)
@@ -154,7 +155,7 @@ def owner_here(netns: str) -> int:
 def served(machine: Machine) -> Iterator[Machine]:
     """Have an API server know two pods of the mesh."""
     machine.node.write(KUBECONFIG, KUBECONFIG_TEXT)
-    pods = [mesh_pod("demo", name, MESH) for name in ("mapped", "unmapped")]
+    pods = [mesh_pod("demo", name, INJECTED) for name in ("mapped", "unmapped")]
     server = machine.node.call(serve_here, *pods)
     yield machine
     machine.node.call(end_here, server)

@@ -16,10 +16,11 @@ from lab import libcni
 from lab.agent import CallError
 from lab.attached import Pod
 from lab.case import PLAIN
+from lab.injected import INJECTED
 from lab.libcni import Attachment, Network
 from lab.networks import OURS, PORTMAP, WITNESS, Addressing, bridge, conflist, ptp
 from lab.node import Node
-from lab.pods import ALONE, MESH, UNTOUCHED
+from lab.pods import ALONE, UNTOUCHED
 from lab.senders import Probe, send
 from lab.servers import Landing
 
@@ -74,7 +75,7 @@ BRIDGE = Network(conflist(bridge(IPV4), PORTMAP, OURS))
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
 def test_in_every_chain_pods_are_captured_checked_and_released(node: Node, chain: Chain) -> None:
     checks = chain.version != "0.3.1"
-    with Pod(node, MESH, () if checks else PORT_MAPPINGS) as pod:
+    with Pod(node, INJECTED, () if checks else PORT_MAPPINGS) as pod:
         result = pod.add(chain.network)
         assert result["cniVersion"] == chain.version
         assert pod.check(chain.network) == checks
@@ -101,7 +102,7 @@ def test_pods_are_captured_in_the_families_they_have(
     node: Node, main: Json, families: tuple[str, ...]
 ) -> None:
     network = Network(conflist(main, OURS))
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         result = pod.add(network)
         assert pod.check(network)
         with pod.inside() as inside:
@@ -126,7 +127,7 @@ def by_host_port(node: Node) -> tuple[str, int]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_result_goes_through_as_it_came(node: Node, version: str) -> None:
     network = Network(conflist(bridge(IPV4), WITNESS, OURS, WITNESS, version=version))
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         pod.add(network)
         before, after = node.calls(pod.attachment.container_id)
         assert before["network"]["prevResult"] == after["network"]["prevResult"]
@@ -145,7 +146,7 @@ def test_a_pod_outside_the_mesh_goes_through_untouched(node: Node) -> None:
 
 
 def test_rules_of_portmap_on_the_node_are_none_of_ours(node: Node) -> None:
-    with Pod(node, MESH, PORT_MAPPINGS) as pod:
+    with Pod(node, INJECTED, PORT_MAPPINGS) as pod:
         pod.add(Network(conflist(bridge(IPV4), PORTMAP)))
         before = node.rules()
         assert "CNI-DN" in before
@@ -180,7 +181,7 @@ def test_check_fails_when_the_rules_were_tampered_with_until_add_comes_again(
     node: Node, plugins: tuple[Json, ...], command: str
 ) -> None:
     network = Network(conflist(*plugins))
-    with Pod(node, MESH) as pod:
+    with Pod(node, INJECTED) as pod:
         pod.add(network)
         assert pod.check(network)
         with pod.inside() as inside:

@@ -21,11 +21,12 @@ from lab.building import MissingProgram
 from lab.case import PLAIN
 from lab.containerd import SOCKET, Containerd
 from lab.cri import PodSpec
+from lab.injected import BY_PLUGIN, DOCUMENT, INJECTED, documented
 from lab.inside import Inside
 from lab.networks import bridge, conflist
 from lab.node import Node
-from lab.pods import ALONE, CASES, DOCUMENT, MESH, SINGLE
-from lab.repairing import Told, rounds_here
+from lab.pods import ALONE, CASES
+from lab.repairing import MESH, Told, rounds_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 NETCONF = Netconf(exclude_namespaces=("kube-system",), own_namespace="kuma-system")
 SETTINGS = RepairSettings(netconf=NETCONF, interval=0.05)
-CNI = {"k8s.v1.cni.cncf.io/networks": "kuma-cni"}
-"""What an injector writes where the plugin makes the rules."""
 BEFORE = """
     workload     tcp world:80       -> direct
     remote       tcp self:8080      -> direct
@@ -111,7 +110,7 @@ def ask_here(method: str, *args: str) -> Any:
 def test_the_runtime_tells_sandboxes_as_they_were_made_and_only_those_that_run(
     cluster: Cluster,
 ) -> None:
-    spec = PodSpec("web", MESH | CNI, dns_servers=("192.0.2.53",))
+    spec = PodSpec("web", MESH, dns_servers=("192.0.2.53",))
     sandbox, stopped = cluster.run(spec), cluster.run(PodSpec("stopped"))
     cluster.node.call(cri.stop_pod_here, SOCKET, stopped)
     (told,) = cluster.node.call(ask_here, "sandboxes")
@@ -130,7 +129,7 @@ def test_the_runtime_tells_sandboxes_as_they_were_made_and_only_those_that_run(
 def test_the_runtime_tells_pods_on_the_nodes_network_and_pods_it_does_not_know(
     cluster: Cluster,
 ) -> None:
-    sandbox = cluster.run(PodSpec("host", MESH, host_network=True))
+    sandbox = cluster.run(PodSpec("host", INJECTED, host_network=True))
     assert cluster.node.call(ask_here, "network", sandbox) == Network(of_node=True)
     with pytest.raises(CallError, match=r"not found \(NOT_FOUND\)"):
         cluster.node.call(ask_here, "network", "f" * 64)
@@ -143,7 +142,7 @@ def test_the_runtime_tells_pods_on_the_nodes_network_and_pods_it_does_not_know(
 def marked(case: PodCase) -> PodSpec:
     """Return a case's pod as the injector writes it where the plugin makes the rules."""
     mesh = "kuma.io/sidecar-injected" in case.pod.annotations
-    return case.pod.replace(annotations={**case.pod.annotations, **CNI}) if mesh else case.pod
+    return case.pod.replace(annotations={**case.pod.annotations, **BY_PLUGIN}) if mesh else case.pod
 
 
 def test_every_pod_gets_what_its_annotations_say_without_a_restart(cluster: Cluster) -> None:
@@ -164,7 +163,7 @@ def test_every_pod_gets_what_its_annotations_say_without_a_restart(cluster: Clus
 
 
 def test_a_repaired_pod_is_told_by_name_and_sandbox(cluster: Cluster) -> None:
-    sandbox = cluster.run(PodSpec("web", MESH | CNI))
+    sandbox = cluster.run(PodSpec("web", MESH))
     (event,) = cluster.repair().events
     fields = {"pod": "demo/web", "sandbox": sandbox[:12], "was": "missing"}
     assert event == ("warning", "repaired", fields)
@@ -174,12 +173,12 @@ def test_a_repaired_pod_is_told_by_name_and_sandbox(cluster: Cluster) -> None:
     "pod",
     [
         PodSpec("outside", ALONE),
-        PodSpec("not-injected", CNI),
-        PodSpec("initialised", MESH),
-        PodSpec("initialised-3", MESH | {DOCUMENT: "redirect: {}"}),
-        PodSpec("system", MESH | CNI, namespace="kube-system"),
-        PodSpec("ours", MESH | CNI, namespace="kuma-system"),
-        PodSpec("host", MESH | CNI, host_network=True),
+        PodSpec("not-injected", BY_PLUGIN),
+        PodSpec("initialised", INJECTED),
+        PodSpec("initialised-3", documented("redirect: {}")),
+        PodSpec("system", MESH, namespace="kube-system"),
+        PodSpec("ours", MESH, namespace="kuma-system"),
+        PodSpec("host", MESH, host_network=True),
         PodSpec("bare"),
     ],
     ids=lambda pod: pod.name,
@@ -195,7 +194,7 @@ def test_a_pod_that_is_none_of_ours_is_left_alone(cluster: Cluster, pod: PodSpec
 
 
 def test_the_mark_of_a_whole_document_counts_as_well(cluster: Cluster) -> None:
-    sandbox = cluster.run(PodSpec("marked", MESH | {DOCUMENT: "cniMode: true\n"}))
+    sandbox = cluster.run(PodSpec("marked", documented("cniMode: true\n")))
     assert cluster.repair().names() == ["repaired"]
     with cluster.inside(sandbox) as inside:
         inside.check(PLAIN)
@@ -205,7 +204,7 @@ def test_the_mark_of_a_whole_document_counts_as_well(cluster: Cluster) -> None:
 
 
 def test_rules_that_somebody_changed_are_mended_and_the_change_is_told(cluster: Cluster) -> None:
-    sandbox = cluster.run(PodSpec("web", SINGLE))
+    sandbox = cluster.run(PodSpec("web", MESH))
     cluster.repair()
     with cluster.inside(sandbox) as inside:
         right = inside.rules()
@@ -220,7 +219,7 @@ def test_rules_that_somebody_changed_are_mended_and_the_change_is_told(cluster: 
 
 
 def test_rules_of_which_one_is_gone_are_mended(cluster: Cluster) -> None:
-    sandbox = cluster.run(PodSpec("web", SINGLE))
+    sandbox = cluster.run(PodSpec("web", MESH))
     cluster.repair()
     with cluster.inside(sandbox) as inside:
         right = inside.rules()
@@ -257,9 +256,9 @@ WRONG = {"traffic.kuma.io/exclude-outbound-ports": "eighty"}
 
 
 def test_a_pod_that_cannot_be_helped_keeps_nobody_waiting_and_is_put_off(cluster: Cluster) -> None:
-    cluster.run(PodSpec("a-wrong", MESH | CNI | WRONG))
-    cluster.run(PodSpec("b-right", MESH | CNI))
-    cluster.run(PodSpec("c-dns", MESH | CNI | {DOCUMENT: '{"redirect":{"dns":{"enabled":true}}}'}))
+    cluster.run(PodSpec("a-wrong", MESH | WRONG))
+    cluster.run(PodSpec("b-right", MESH))
+    cluster.run(PodSpec("c-dns", MESH | {DOCUMENT: '{"redirect":{"dns":{"enabled":true}}}'}))
     told = cluster.repair(6, SETTINGS.replace(interval=0.2))
     assert told.of("demo/b-right") == [
         ("repaired", {"pod": "demo/b-right", "sandbox": cluster.pods["b-right"][:12], **REPAIRED})
@@ -273,15 +272,15 @@ def test_a_pod_that_cannot_be_helped_keeps_nobody_waiting_and_is_put_off(cluster
 
 
 def test_a_pod_made_anew_is_not_put_off_for_its_forerunner(cluster: Cluster) -> None:
-    cluster.run(PodSpec("web", MESH | CNI | WRONG))
+    cluster.run(PodSpec("web", MESH | WRONG))
     assert cluster.repair().names() == ["cannot repair"]
     cluster.remove_all()
-    cluster.run(PodSpec("web", MESH | CNI))
+    cluster.run(PodSpec("web", MESH))
     assert cluster.repair().names() == ["repaired"]
 
 
 def test_the_service_itself_stays_in_its_own_namespace(cluster: Cluster) -> None:
-    cluster.run(PodSpec("web", MESH | CNI))
+    cluster.run(PodSpec("web", MESH))
     before = cluster.node.call(os.readlink, "/proc/thread-self/ns/net")
     files = cluster.node.call(os.listdir, "/proc/self/fd")
     assert cluster.repair(2).names() == ["repaired"]

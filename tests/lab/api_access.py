@@ -11,6 +11,7 @@ from kuma_cni.kubernetes.api import Api, ApiError
 from kuma_cni.kubernetes.kubeconfig import Access, Credentials, Server, Trust
 from lab.api_server import ApiServer
 from lab.certificates import Authority
+from lab.injected import INJECTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ POD: dict[str, Any] = {
         "name": "web",
         "namespace": "demo",
         "uid": "6a1f",
-        "annotations": {"kuma.io/sidecar-injected": "true"},
+        "annotations": INJECTED,
     },
     "spec": {
         "initContainers": [{"name": "kuma-validation"}, {"name": "kuma-sidecar"}],

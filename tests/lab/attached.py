@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Self
 
 from lab import libcni
+from lab.injected import ANNOTATIONS
 from lab.inside import Inside
 from lab.libcni import Attachment, Network
 from lab.networks import conflist
@@ -35,7 +36,7 @@ class Pod:
             netns=f"/run/netns/{self.name}",
             args=f"IgnoreUnknown=1;K8S_POD_NAMESPACE=demo;K8S_POD_NAME={self.name}",
             capability_args={
-                "io.kubernetes.cri.pod-annotations": dict(annotations),
+                ANNOTATIONS: dict(annotations),
                 "portMappings": port_mappings,
             },
         )

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kuma_net.record import Record
+from lab.injected import ANNOTATIONS
 
 if TYPE_CHECKING:
     from lab.libcni import Json
@@ -17,7 +18,7 @@ KUBECONFIG = "/etc/cni/net.d/kuma-cni-kubeconfig"
 OURS: Json = {
     "type": "kuma-cni",
     "log_level": "info",
-    "capabilities": {"io.kubernetes.cri.pod-annotations": True, "dns": True},
+    "capabilities": {ANNOTATIONS: True, "dns": True},
     "kubernetes": {"kubeconfig": KUBECONFIG, "exclude_namespaces": ["kube-system"]},
 }
 """Our entry as the installer writes it; nobody may ever read that kubeconfig."""

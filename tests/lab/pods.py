@@ -8,24 +8,10 @@ from __future__ import annotations
 from kuma_net.record import Record
 from lab.case import PLAIN
 from lab.cri import PodSpec
+from lab.injected import INJECTED, documented, single
 
-DOCUMENT = "traffic.kuma.io/transparent-proxy-config"
-MESH = {"kuma.io/sidecar-injected": "true"}
-"""A pod of the mesh that says nothing else."""
 ALONE = {"app.kubernetes.io/name": "backend"}
 """A pod outside the mesh."""
-SINGLE = MESH | {
-    "k8s.v1.cni.cncf.io/networks": "kuma-cni",
-    "kubectl.kubernetes.io/default-container": "app",
-    "kuma.io/envoy-admin-port": "9901",
-    "kuma.io/sidecar-uid": "5678",
-    "kuma.io/transparent-proxying": "enabled",
-    "kuma.io/transparent-proxying-inbound-port": "15006",
-    "kuma.io/transparent-proxying-outbound-port": "15001",
-    "kuma.io/transparent-proxying-ip-family-mode": "dualstack",
-    "kuma.io/virtual-probes": "disabled",
-}
-"""What an injector of 2.x writes for any pod."""
 
 UNTOUCHED = """
     workload     tcp world:80       -> direct
@@ -50,24 +36,19 @@ class PodCase(Record):
 
 def _single(**annotations: str) -> dict[str, str]:
     """Return the annotations of a pod of 2.x, with some under ``traffic.kuma.io``."""
-    return SINGLE | {
+    return single() | {
         f"traffic.kuma.io/{name.replace('_', '-')}": text for name, text in annotations.items()
     }
 
 
-def _document(text: str) -> dict[str, str]:
-    """Return the annotations of a pod of 3.0."""
-    return MESH | {DOCUMENT: text}
-
-
 CASES = (
-    PodCase("no setting at all", PodSpec("plain", MESH), PLAIN),
-    PodCase("single annotations", PodSpec("single", SINGLE), PLAIN),
+    PodCase("no setting at all", PodSpec("plain", INJECTED), PLAIN),
+    PodCase("single annotations", PodSpec("single", single()), PLAIN),
     PodCase(
         "a document in YAML",
         PodSpec(
             "yaml",
-            _document(
+            documented(
                 "kumaDPUser: '5678'\n"
                 "ipFamilyMode: dualstack\n"
                 "redirect:\n"
@@ -88,7 +69,7 @@ CASES = (
         "a document in JSON with other ports",
         PodSpec(
             "json",
-            _document('{"redirect":{"inbound":{"port":25006},"outbound":{"port":25001}}}'),
+            documented('{"redirect":{"inbound":{"port":25006},"outbound":{"port":25001}}}'),
         ),
         """
     workload     tcp world:80       -> 25001
@@ -100,7 +81,7 @@ CASES = (
         "a document that wins over single annotations and has a key of the future",
         PodSpec(
             "document",
-            _single(exclude_outbound_ports="80") | _document('{"redirect":{"novelty":true}}'),
+            _single(exclude_outbound_ports="80") | documented('{"redirect":{"novelty":true}}'),
         ),
         PLAIN,
     ),
@@ -148,7 +129,7 @@ CASES = (
         "name servers of the pod",
         PodSpec(
             "servers",
-            _document('{"redirect":{"dns":{"enabled":true,"captureAll":false}}}'),
+            documented('{"redirect":{"dns":{"enabled":true,"captureAll":false}}}'),
             dns_servers=("192.0.2.53", "2001:db8:53::53"),
         ),
         PLAIN
@@ -160,7 +141,7 @@ CASES = (
     ),
     PodCase(
         "IPv4 alone",
-        PodSpec("ipv4", SINGLE | {"kuma.io/transparent-proxying-ip-family-mode": "ipv4"}),
+        PodSpec("ipv4", single("kuma.io/transparent-proxying-ip-family-mode=ipv4")),
         """
     workload     tcp world:80  ipv4 -> outbound
     remote       tcp self:8080 ipv4 -> inbound
@@ -170,7 +151,7 @@ CASES = (
     ),
     PodCase(
         "a gateway",
-        PodSpec("gateway", SINGLE | {"kuma.io/gateway": "enabled"}),
+        PodSpec("gateway", single(gateway=True)),
         """
     workload     tcp world:80       -> outbound
     remote       tcp self:8080      -> direct
@@ -186,7 +167,7 @@ CASES = (
     ),
     PodCase(
         "a namespace that is excluded",
-        PodSpec("excluded", MESH, namespace="kube-system"),
+        PodSpec("excluded", INJECTED, namespace="kube-system"),
         UNTOUCHED,
         captured=False,
     ),
