@@ -1,9 +1,8 @@
 """Pods as Kuma's injector leaves them, and others; their containers are ours.
 
-Two generations: the injector of Kuma 2 wrote an annotation for each setting, that of Kuma 3 writes
-the whole configuration into one; each writes what ``kuma-init`` would be told, though with CNI
-there is none.  In both the container ``kuma-validation`` proves the capture before anything else
-starts, and the sidecar is an init container that stays (Kubernetes 1.29).
+Both generations of injectors (``lab.injected``) write what ``kuma-init`` would be told, though with
+CNI there is none.  In the pods of both the container ``kuma-validation`` proves the capture before
+anything else starts, and the sidecar is an init container that stays (Kubernetes 1.29).
 """
 
 from __future__ import annotations
@@ -11,70 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from e2e.kubernetes.node import WORKLOAD
+from lab.host import SIDECAR
+from lab.injected import BOTH, DOCUMENT, OUTBOUND_PORT, document, single
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SIDECAR = 5678
 APPLICATION, EXCLUDED_INBOUND, EXCLUDED_OUTBOUND = 8080, 9999, 3306
 
-BOTH = {
-    "k8s.v1.cni.cncf.io/networks": "kuma-cni",
-    "kubectl.kubernetes.io/default-container": "app",
-    "kuma.io/application-probe-proxy-port": "9001",
-    "kuma.io/envoy-admin-port": "9901",
-    "kuma.io/sidecar-injected": "true",
-    "kuma.io/transparent-proxying-ip-family-mode": "dualstack",
-    "kuma.io/virtual-probes": "disabled",
-    "traffic.kuma.io/exclude-outbound-ports": f"{EXCLUDED_OUTBOUND}",
-}
-SINGLE = BOTH | {
-    "kuma.io/builtin-dns": "enabled",
-    "kuma.io/builtin-dns-logging": "false",
-    "kuma.io/builtin-dns-port": "15053",
-    "kuma.io/sidecar-uid": f"{SIDECAR}",
-    "kuma.io/transparent-proxying": "enabled",
-    "kuma.io/transparent-proxying-inbound-port": "15006",
-    "kuma.io/transparent-proxying-outbound-port": "15001",
-    "traffic.kuma.io/exclude-inbound-ports": f"{EXCLUDED_INBOUND},9902",
-}
+SINGLE = single(
+    f"traffic.kuma.io/exclude-inbound-ports={EXCLUDED_INBOUND},9902",
+    f"traffic.kuma.io/exclude-outbound-ports={EXCLUDED_OUTBOUND}",
+)
 """The annotations of Kuma 2, with a port excluded on each side."""
-DOCUMENT = f"""\
-cniMode: true
-dropInvalidPackets: false
-ipFamilyMode: dualstack
-kumaDPUser: "{SIDECAR}"
-log:
-  enabled: false
-  level: 7
-redirect:
-  dns:
-    captureAll: true
-    enabled: true
-    port: 15053
-    resolvConfigPath: /etc/resolv.conf
-    skipConntrackZoneSplit: false
-  inbound:
-    enabled: true
-    excludePorts:
-    - {EXCLUDED_INBOUND}
-    - 9001
-    - 9902
-    port: 15006
-  outbound:
-    enabled: true
-    excludePorts:
-    - {EXCLUDED_OUTBOUND}
-    port: 15001
-retry:
-  maxRetries: 4
-  sleepBetweenRetries: 2s
-wait: 5
-waitInterval: 0
-"""
 WHOLE = BOTH | {
     "traffic.kuma.io/exclude-inbound-ports": f"{EXCLUDED_INBOUND}",
-    "traffic.kuma.io/transparent-proxy-config": DOCUMENT,
+    "traffic.kuma.io/exclude-outbound-ports": f"{EXCLUDED_OUTBOUND}",
+    DOCUMENT: document(
+        ("ipFamilyMode:", "dropInvalidPackets: false\nipFamilyMode:"),
+        ("redirect:\n", "log:\n  enabled: false\n  level: 7\nredirect:\n"),
+        ("    - 9001\n", f"    - {EXCLUDED_INBOUND}\n    - 9001\n"),
+        (OUTBOUND_PORT, f"    excludePorts:\n    - {EXCLUDED_OUTBOUND}\n{OUTBOUND_PORT}"),
+    ),
 }
 """The annotations of Kuma 3, the same configuration."""
 GENERATIONS = {"single": SINGLE, "whole": WHOLE}
@@ -119,10 +76,7 @@ def mesh_pod(
                 "items": [
                     {
                         "path": "config.yaml",
-                        "fieldRef": {
-                            "fieldPath": "metadata.annotations"
-                            "['traffic.kuma.io/transparent-proxy-config']"
-                        },
+                        "fieldRef": {"fieldPath": f"metadata.annotations['{DOCUMENT}']"},
                     }
                 ]
             },
@@ -153,7 +107,7 @@ def _unprivileged() -> dict[str, Any]:
 def _validation(image: str, annotations: Mapping[str, str]) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = [{"mountPath": "/tmp", "name": "kuma-sidecar-tmp"}]
     args = ["--config-file=/tmp/.kumactl"]
-    if "traffic.kuma.io/transparent-proxy-config" in annotations:
+    if DOCUMENT in annotations:
         base = "/tmp/transparent-proxy/base"
         mounts.append({"mountPath": base, "name": "transparent-proxy-base", "readOnly": True})
         args.append(f"--transparent-proxy-config={base}/config.yaml")
