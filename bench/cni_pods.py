@@ -18,67 +18,29 @@ from typing import NamedTuple
 
 from measuring import CLONE_NEWNET, ROOT, our_table, run, unshare
 
+from kuma_net.documents import load_document
+
 sys.path.insert(0, str(ROOT / "tests"))
 from lab.bundle import bundle  # one for tests and measurements
+from lab.injected import (
+    ANNOTATIONS,
+    EXCLUDED_OUTBOUND,
+    EXCLUDED_UIDS,
+    OUTBOUND_PORT,
+    document,
+    documented,
+)
 
 CLONE_NEWNS = 0x00020000
 MS_REC_PRIVATE = 0x4000 | 1 << 18
 """include/uapi/linux/sched.h, include/uapi/linux/mount.h."""
 
-OURS = {
-    "kumaDPUser": "5678",
-    "ipFamilyMode": "dualstack",
-    "log": {"enabled": False},
-    "redirect": {
-        "dns": {"enabled": True, "captureAll": True, "port": 15053},
-        "inbound": {"enabled": True, "port": 15006, "excludePorts": [9901, 9001, 9902]},
-        "outbound": {
-            "enabled": True,
-            "port": 15001,
-            "excludePorts": [3306, 5432],
-            "excludePortsForIPs": ["192.0.2.128/25", "2001:db8:9::/64"],
-            "excludePortsForUIDs": ["tcp:443:1234", "udp:53:1234"],
-        },
-    },
-    "retry": {"maxRetries": 4, "sleepBetweenRetries": "2s"},
-    "wait": 5,
-}
+AS_YAML = document(
+    ("    - 9001\n", "    - 9901\n    - 9001\n"),
+    (OUTBOUND_PORT, EXCLUDED_OUTBOUND + EXCLUDED_UIDS + OUTBOUND_PORT),
+)
 """A configuration as the injector writes it, with exclusions of every kind."""
-AS_JSON = json.dumps(OURS)
-AS_YAML = """\
-ipFamilyMode: dualstack
-kumaDPUser: "5678"
-log:
-  enabled: false
-redirect:
-  dns:
-    captureAll: true
-    enabled: true
-    port: 15053
-  inbound:
-    enabled: true
-    excludePorts:
-    - 9901
-    - 9001
-    - 9902
-    port: 15006
-  outbound:
-    enabled: true
-    excludePorts:
-    - 3306
-    - 5432
-    excludePortsForIPs:
-    - 192.0.2.128/25
-    - 2001:db8:9::/64
-    excludePortsForUIDs:
-    - tcp:443:1234
-    - udp:53:1234
-    port: 15001
-retry:
-  maxRetries: 4
-  sleepBetweenRetries: 2s
-wait: 5
-"""
+AS_JSON = json.dumps(load_document(AS_YAML))
 CALLER = os.getpid()
 """The process that holds the pods; its own forks hold them under other ids."""
 FOLDERS = ("/run", "/tmp", "/var/lib", "/var/log")  # noqa: S108 - to be mounted over
@@ -213,19 +175,15 @@ def request(folder: Path, name: str, annotations: dict[str, str] | None, **more:
         },
     }
     if annotations is not None:
-        whole["runtimeConfig"] = {"io.kubernetes.cri.pod-annotations": annotations}
+        whole["runtimeConfig"] = {ANNOTATIONS: annotations}
     path = folder / f"{name}.json"
     path.write_text(json.dumps(whole | more))
     return path
 
 
-def mesh(document: str) -> dict[str, str]:
+def mesh(text: str) -> dict[str, str]:
     """Return the annotations of a pod of the mesh."""
-    return {
-        "kubernetes.io/config.seen": "2026-11-21T10:00:00Z",
-        "kuma.io/sidecar-injected": "true",
-        "traffic.kuma.io/transparent-proxy-config": document,
-    }
+    return {"kubernetes.io/config.seen": "2026-11-21T10:00:00Z"} | documented(text)
 
 
 def own_folders() -> None:

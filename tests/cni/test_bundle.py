@@ -9,17 +9,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from record import PLUGIN_RUNS, captured, request
+from record import PLUGIN_RUNS, request
 
 from kuma_net import __version__
 from lab.bundle import bundle
 from lab.cni import Caller, environ_of
+from lab.injected import documented
 from lab.roots import BUSYBOX, MUSL, POD, Root
 from lab.topology import quiet_host
 
 pytestmark = pytest.mark.cni
 
-MESH = captured(
+MESH = documented(
     '{"kumaDPUser": "5678", "redirect": {"dns": {"enabled": true, "captureAll": true}}}'
 )
 VERSION = {"CNI_COMMAND": "VERSION"}

@@ -15,7 +15,7 @@ import pytest
 
 from kuma_net.netfilter.nf_tables import TABLE as OURS
 from lab.cni import Caller, bundled, environ_of
-from lab.cni_given import ANNOTATIONS
+from lab.injected import ANNOTATIONS, DOCUMENT, INJECTED, documented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 QUICKLY = 5.0
 """Seconds, on a busy machine."""
-INJECTED = {"kuma.io/sidecar-injected": "true"}
-DOCUMENT = "traffic.kuma.io/transparent-proxy-config"
 EVIL = "/run/evil/program"
 """A program that leaves a trace when it runs."""
 TRACE = "/run/evil/trace"
@@ -67,7 +65,7 @@ def add(caller: Caller, pod: str, annotations: dict[str, Any], verb: str = "ADD"
 def document(value: object) -> dict[str, str]:
     """Return the annotations of a mesh pod with this whole configuration."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return INJECTED | {DOCUMENT: text}
+    return documented(text)
 
 
 def redirect(**keys: object) -> dict[str, str]:

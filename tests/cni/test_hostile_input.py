@@ -13,7 +13,8 @@ import pytest
 from kuma_cni.spec.netconf import LONGEST
 from kuma_net.netfilter.nf_tables import TABLE as OURS
 from lab.cni import Caller, bundled, environ_of
-from lab.cni_given import ANNOTATIONS, MESH
+from lab.cni_given import MESH
+from lab.injected import ANNOTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

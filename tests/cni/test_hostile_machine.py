@@ -19,7 +19,8 @@ from pyroute2 import IPRoute
 from kuma_net.netfilter.nf_tables import TABLE as OURS
 from lab import pod_api
 from lab.cni import Caller, bundled, environ_of
-from lab.cni_given import ANNOTATIONS, MESH
+from lab.cni_given import MESH
+from lab.injected import ANNOTATIONS
 from lab.system import MS_BIND, MS_RDONLY, MS_REMOUNT, mount
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from lab import api_server
 from lab.api_server import ApiServer, answer, raw, refuse
 from lab.certificates import Authority
 from lab.cni import Caller, bundled, environ_of
-from lab.cni_given import ANNOTATIONS, MESH
+from lab.cni_given import MESH
+from lab.injected import ANNOTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ import pytest
 from kuma_cni.cli.main import main
 from kuma_net import __version__
 from lab.cni import Caller, bundled, environ_of
-from lab.cni_given import ANNOTATIONS, MESH
+from lab.cni_given import MESH
+from lab.injected import ANNOTATIONS
 from lab.programs import BIN
 
 if TYPE_CHECKING:

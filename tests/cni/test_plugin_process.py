@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.cni import Caller, environ_of
-from lab.injected import PLAIN_DOCUMENT, documented, single
+from lab.injected import ANNOTATIONS, PLAIN_DOCUMENT, documented, single
 from lab.programs import BIN
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def caller() -> Iterator[Caller]:
 
 def config(annotations: Mapping[str, str] | None, **more: object) -> bytes:
     """Return a network configuration as a runtime writes it to the plugin."""
-    runtime = {} if annotations is None else {"io.kubernetes.cri.pod-annotations": annotations}
+    runtime = {} if annotations is None else {ANNOTATIONS: annotations}
     whole = {"cniVersion": "1.1.0", "name": "net", "type": "kuma-cni", "runtimeConfig": runtime}
     return json.dumps(whole | more).encode()
 

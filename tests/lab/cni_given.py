@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from kuma_cni.spec.versions import at_least
 from lab.cni import environ_of
+from lab.injected import ANNOTATIONS, documented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 DOCUMENT = {
     "kumaDPUser": "5678",
     "ipFamilyMode": "dualstack",
@@ -21,10 +21,7 @@ DOCUMENT = {
         "dns": {"enabled": True, "captureAll": True, "port": 15053},
     },
 }
-MESH = {
-    "kuma.io/sidecar-injected": "true",
-    "traffic.kuma.io/transparent-proxy-config": json.dumps(DOCUMENT),
-}
+MESH = documented(json.dumps(DOCUMENT))
 DNS = {"nameservers": ["10.96.0.10"], "search": ["shop.svc.cluster.local"]}
 
 

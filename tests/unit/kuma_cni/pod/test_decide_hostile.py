@@ -20,6 +20,7 @@ from kuma_net.tproxy.facts import DnsServers
 from kuma_net.tproxy.legacy import ANNOTATIONS as LEGACY
 from kuma_net.tproxy.options import BY_PATH
 from kuma_net.values import BOTH_FAMILIES
+from lab.injected import INJECTED
 from lab.planned import planned
 
 WEB = PodIdentity("demo", "web-0")
@@ -33,7 +34,7 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(TEXTS, SCALAR
 
 def decided(annotations: dict[str, str]) -> Capture | None:
     """Return how the pod is captured; None for a refusal."""
-    annotations = annotations | {"kuma.io/sidecar-injected": "true"}
+    annotations = annotations | INJECTED
     try:
         decision = decide(Netconf(annotations=annotations), WEB)
     except ConfigError as refused:
