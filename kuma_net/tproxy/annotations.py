@@ -109,7 +109,7 @@ def read_annotations(annotations: Mapping[str, str]) -> Said:
         elif key == EBPF_ANNOTATION and text.strip().lower() in TRUE_WORDS:
             violations.append(Violation("ebpf.enabled", text, f"annotation {key}", NO_EBPF))
         else:
-            notes += _remark(key, text)
+            notes += _remark(key, text, len(notes))
     given += _probe_port(annotations)
     return Said(tuple(given), None, tuple(violations), tuple(notes))
 
@@ -156,16 +156,19 @@ def _probe_port(annotations: Mapping[str, str]) -> list[Given]:
     return [Given("redirect.inbound.excludePorts", text, f"annotation {PROBE_PORT}", extend=True)]
 
 
-def _remark(key: str, text: str) -> list[str]:
-    """Return what to say about a key that sets no option: nothing, unless it looks like one."""
+def _remark(key: str, text: str, before: int) -> list[str]:
+    """Return what to say about a key that sets no option: nothing, unless it looks like one.
+
+    ``before`` is how many remarks there are already.
+    """
     if key == SWITCH and text.strip().lower() in FALSE_WORDS:
         return [f"annotation {key}: {text} has no effect: capture is not switched by annotation"]
     ours = key.startswith((TRAFFIC, PROXYING)) and not key.startswith(EBPF_ANNOTATION)
     if not ours or key in WITHOUT_BEARING:
         return []
-    from kuma_net.tproxy.spelling import did_you_mean
+    from kuma_net.tproxy.spelling import MOST, did_you_mean
 
-    right = did_you_mean(key, (*PLAIN, DOCUMENT))
+    right = did_you_mean(key, (*PLAIN, DOCUMENT)) if before < MOST else ""
     return [f"annotation {key} has no effect" + (f"; {right}" if right else "")]
 
 

@@ -108,6 +108,7 @@ class _Merge:
         self.origins: dict[str, Origin] = {}
         self.violations: list[Violation] = []
         self.notes: list[str] = []
+        self.unknown_keys = 0
 
     # --- one source after the other -----------------------------------------------------------
 
@@ -139,10 +140,14 @@ class _Merge:
             elif node is not None:
                 self.take(Given(path, item, source))
             elif not self.refused(path, item, source):
-                self.unknown(path, source, _suggestion(key, path, tree))
+                self.unknown(key, path, source, tree)
 
-    def unknown(self, path: str, source: str, right: str) -> None:
+    def unknown(self, key: str, path: str, source: str, tree: Tree) -> None:
         """Tell of a key that nobody knows, as loudly as its source can bear."""
+        from kuma_net.tproxy.spelling import MOST
+
+        self.unknown_keys += 1
+        right = _suggestion(key, path, tree) if self.unknown_keys <= MOST else ""
         if self.lenient or source.startswith("annotation "):
             note = Violation(path, "", source, "unknown key, without effect", right)
             self.notes.append(str(note))

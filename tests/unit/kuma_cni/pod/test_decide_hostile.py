@@ -111,7 +111,9 @@ LARGE = {
     "many rules": f"redirect: {{outbound: {{excludePortsForUIDs: [{UIDS}]}}}}",
     "many ports": json.dumps({"redirect": {"inbound": {"excludePorts": [*range(1, 65536, 2)]}}}),
     "long": "x" * 1_000_000,
+    "many unknown keys": json.dumps({f"ipFamilyModel{i}": 1 for i in range(12_000)}),
 }
+MANY_STRANGE = {f"traffic.kuma.io/exclude-ports{i}": "1" for i in range(8000)}
 
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
@@ -119,3 +121,13 @@ def test_large_documents_are_judged_in_bounded_time(text: str) -> None:
     began = time.process_time()
     decided({DOCUMENT: text})
     assert time.process_time() - began < 5
+
+
+def test_strange_annotations_are_judged_in_bounded_time_however_many() -> None:
+    began = time.process_time()
+    decision = decided(MANY_STRANGE)
+    assert time.process_time() - began < 5
+    assert decision is not None
+    assert len(decision.notes) == len(MANY_STRANGE)
+    assert "did you mean" in decision.notes[0]
+    assert "did you mean" not in decision.notes[-1]
