@@ -11,7 +11,6 @@ the pod waiting with no word about why.
 
 from __future__ import annotations
 
-import gc
 import sys
 
 TYPE_CHECKING = False
@@ -52,19 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     the process ends here, by ``_exit``, if it was started as this program.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    collecting = gc.isenabled()
-    gc.disable()
-    from kuma_net.cli.speech import is_program, leave
+    from kuma_net.cli.speech import is_program, run_program
 
-    ours = argv is None and is_program("kuma-cni", "main.py")
-    try:
-        code = _command(words) if words else _plugin()
-    finally:
-        if collecting and not ours:
-            gc.enable()
-    if ours:
-        leave(code)
-    return code
+    def work() -> int:
+        return _command(words) if words else _plugin()
+
+    return run_program(work, ours=argv is None and is_program("kuma-cni", "main.py"))
 
 
 def _plugin() -> int:
