@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from abc import ABC, abstractmethod
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
-class Daemon:
+class Daemon(ABC):
     """A program that runs as long as its ``with`` block; it dies with this process.
 
     ``log`` is where its words go; ``patience`` the seconds in which it must end when it should.
@@ -64,13 +65,13 @@ class Daemon:
         os.closerange(3, 1 << 16)
         self._become()
 
+    @abstractmethod
     def _become(self) -> None:
         """In the child: become the program."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pages(self) -> int:
         """Return the port of its pages."""
-        raise NotImplementedError
 
     # --- its end --------------------------------------------------------------------------------
 
