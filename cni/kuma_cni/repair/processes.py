@@ -39,6 +39,15 @@ def pod_processes(proc: str) -> Mapping[str, int]:
     return found
 
 
-def uid_of_group(uid: str, annotations: Mapping[str, str]) -> str:
-    """Return the UID that a pod's group bears."""
-    return annotations.get(CONFIG_HASH, uid)
+def process_of(
+    processes: Mapping[str, int], uid: str, annotations: Mapping[str, str]
+) -> int | None:
+    """Return the process of a pod among those that ``pod_processes`` found; None for no such pod.
+
+    Whoever may make a pod may write the annotation of a static one: it counts only where no group
+    bears the pod's own UID, and another pod's UID, which has dashes, is not taken for a hash.
+    """
+    if uid in processes:
+        return processes[uid]
+    static = annotations.get(CONFIG_HASH, "")
+    return None if "-" in static else processes.get(static)

@@ -24,7 +24,7 @@ from kuma_cni.kubernetes.api import Api
 from kuma_cni.kubernetes.fetch import pod_facts
 from kuma_cni.kubernetes.kubeconfig import load_kubeconfig
 from kuma_cni.pod.identity import PodIdentity
-from kuma_cni.repair.processes import pod_processes, uid_of_group
+from kuma_cni.repair.processes import pod_processes, process_of
 from kuma_net.errors import HostError, InputError
 from kuma_net.record import Record
 
@@ -142,7 +142,7 @@ def _by_api(settings: RepairSettings) -> Known:
     nodes_own = _inode(f"{proc}/1/ns/net")
 
     def locate(pod: Pod) -> Place | None:
-        pid = processes.get(uid_of_group(pod.identity.uid, pod.annotations or {}))
+        pid = process_of(processes, pod.identity.uid, pod.annotations or {})
         netns = f"{proc}/{pid}/ns/net"
         found = None if pid is None else _inode(netns)
         return None if found in {None, nodes_own} else Place(netns)

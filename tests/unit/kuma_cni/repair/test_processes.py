@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kuma_cni.repair.processes import pod_processes, uid_of_group
+from kuma_cni.repair.processes import pod_processes, process_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,16 @@ def test_of_a_pods_processes_the_first_counts_and_those_that_end_are_passed_over
     assert pod_processes(path) == {UID: 9, OTHER: 20}
 
 
-def test_a_static_pods_group_bears_the_hash_of_its_file() -> None:
-    assert uid_of_group(UID, {}) == UID
-    assert uid_of_group(UID, {"kubernetes.io/config.hash": HASH}) == HASH
+STATIC = {"kubernetes.io/config.hash": HASH}
+
+
+def test_a_pod_is_found_by_its_uid_and_a_static_one_by_the_hash_of_its_file() -> None:
+    assert process_of({UID: 7, OTHER: 8}, UID, {}) == 7
+    assert process_of({HASH: 9, OTHER: 8}, UID, STATIC) == 9
+    assert process_of({OTHER: 8}, UID, {}) is None
+    assert process_of({OTHER: 8}, UID, STATIC) is None
+
+
+def test_no_pod_passes_for_another_by_what_its_author_wrote() -> None:
+    assert process_of({UID: 7, HASH: 9}, UID, STATIC) == 7
+    assert process_of({OTHER: 8}, UID, {"kubernetes.io/config.hash": OTHER}) is None
