@@ -33,6 +33,8 @@ MOST: Final = 64
 """Lines of one turn of the loop: others get their time as well."""
 _BUFFER: Final = 1 << 20
 """Bytes that the kernel keeps of what we have not read yet: 64 pods may start at once."""
+LONGEST_CALL: Final = 86_400_000
+"""Milliseconds: what is said to have taken longer is no call of a plugin."""
 STDERR: Final = 2
 
 
@@ -84,7 +86,7 @@ class LogSocket:
             return
         self._counts.lines["printed"] += 1
         took = event.get("took_ms")
-        if "verb" in event and isinstance(took, int | float):
+        if "verb" in event and isinstance(took, int | float) and 0 <= took <= LONGEST_CALL:
             self._counts.count_call(str(event["verb"]), bool(event.get("error")), took / 1000)
 
     def _print(self, event: dict[str, Any]) -> bool:
@@ -92,8 +94,9 @@ class LogSocket:
         if not ready or not ready[0][1] & select.POLLOUT:
             return False
         try:
-            os.write(self._descriptor, json.dumps(event).encode()[:LONGEST] + b"\n")
-        except OSError:
+            text = json.dumps(event, allow_nan=False)  # what Python reads and JSON does not know
+            os.write(self._descriptor, text.encode()[:LONGEST] + b"\n")
+        except (OSError, ValueError):
             return False
         return True
 

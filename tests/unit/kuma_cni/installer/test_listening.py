@@ -57,6 +57,24 @@ def test_a_reader_who_does_not_read_holds_nobody_up(tmp_path: Path) -> None:
     assert problems == []
 
 
+@pytest.mark.parametrize("took", ["NaN", "1e400", "-5", f"{10**400}", "1e200"])
+def test_no_number_that_somebody_sends_spoils_what_is_counted(tmp_path: Path, took: str) -> None:
+    counts, problems = Counts(), list[Exception]()
+    loop = Loop(problems.append)
+    read, write = os.pipe()
+    heard = LogSocket(str(tmp_path / "cni.sock"), loop, counts, write)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as plugin:
+        plugin.sendto(b'{"verb": "ADD", "took_ms": ' + took.encode() + b"}", heard.path)
+        loop.turn(1.0)
+    assert sum(counts.lines.values()) == 1
+    assert counts.seconds == {}
+    assert problems == []
+    heard.close()
+    loop.close()
+    os.close(read)
+    os.close(write)
+
+
 def test_where_no_socket_can_be_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     loop = Loop(lambda _: None)
