@@ -88,6 +88,8 @@ def test_what_happened_to_a_pod_can_be_read(caller: Caller, program: str) -> Non
     assert say(caller, program, "logs", "shop/db").stdout.count(b"\n") == 1
     assert say(caller, program, "logs", "bank/web").stdout == b""
     assert say(caller, program, "logs", "--since", "1h", "--tail=1").stdout.count(b"\n") == 1
+    assert say(caller, program, "logs", "--tail=0").stdout == b""
+    assert say(caller, program, "logs", "--tail=999").stdout.decode().splitlines() == everything
     assert say(caller, program, "logs", "--since", "2999").stdout == b""
     entry = json.loads(say(caller, program, "logs", "db", "--json").stdout)
     assert (entry["pod"], entry["level"]) == ("db", "info")

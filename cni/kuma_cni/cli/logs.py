@@ -44,7 +44,7 @@ class Wish(Record):
 
     pod: str = ""
     file: str = ""
-    tail: str = "0"
+    tail: str = ""
     since: str = ""
     json: bool = False
     help: bool = False
@@ -76,12 +76,8 @@ def logs(words: list[str]) -> int:
     except OSError as problem:
         put(2, f"kuma-cni logs: {path}: {problem.strerror}\n")
         return FAILED
-    text = "".join(
-        [
-            (line if wish.json else sentence(entry)) + "\n"
-            for entry, line in found[-int(wish.tail[:9]) :]
-        ]
-    )
+    last = found[max(0, len(found) - int(wish.tail[:9])) :] if wish.tail else found
+    text = "".join([(line if wish.json else sentence(entry)) + "\n" for entry, line in last])
     return 0 if put(1, text) else FAILED
 
 
@@ -95,12 +91,14 @@ def read_words(words: list[str]) -> Wish:
             wishes[name[2:]] = True
         elif name in {"--file", "--tail", "--since"}:
             wishes[name[2:]] = value if sign else next(left, "")
+            if not wishes[name[2:]]:
+                raise Wrong(f"{name} needs a value: see kuma-cni logs --help")
         elif word.startswith("-") or "pod" in wishes:
             raise Wrong(f"{word[:100]!a} is not known: see kuma-cni logs --help")
         else:
             wishes["pod"] = word
     wish = Wish().replace(**wishes)
-    if not (wish.tail.isascii() and wish.tail.isdigit()):
+    if wish.tail and not (wish.tail.isascii() and wish.tail.isdigit()):
         raise Wrong(f"--tail {wish.tail[:40]!a}: write a number of entries")
     return wish
 

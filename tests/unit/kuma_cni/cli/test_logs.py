@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         (["shop/web", "--tail", "5"], Wish(pod="shop/web", tail="5")),
         (["--since=2h", "--file", "/x", "web"], Wish(pod="web", file="/x", since="2h")),
         (["--json", "--help"], Wish(json=True, help=True)),
-        (["--file"], Wish()),
     ],
 )
 def test_words_are_read_in_any_order(words: list[str], wish: Wish) -> None:
@@ -47,7 +46,9 @@ def test_words_are_read_in_any_order(words: list[str], wish: Wish) -> None:
         (["web", "db"], "'db' is not known"),
         (["--json=1"], "'--json=1' is not known"),
         (["--tail", "-1"], "write a number of entries"),
-        (["--tail"], "write a number of entries"),
+        (["--tail"], "--tail needs a value"),
+        (["web", "--file"], "--file needs a value"),
+        (["--since="], "--since needs a value"),
         (["--tail=\u0665"], "write a number of entries"),
     ],
 )
