@@ -118,6 +118,7 @@ def test_a_refusal_is_logged_where_the_configuration_says_if_it_can_be_read(
     answered = caller.ask(bundled(), environ_of("ADD"), stdin)
     (entry,) = map(json.loads, caller.read(log).splitlines())
     assert (entry["level"], entry["event"], entry["verb"]) == ("error", "refused", "ADD")
+    assert (entry["namespace"], entry["pod"], entry["container"]) == ("shop", "web", "c0ffee")
     assert json.loads(entry["error"]) == answered.error
 
 

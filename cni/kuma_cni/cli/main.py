@@ -87,11 +87,11 @@ def _answered(environ: Mapping[str, str]) -> Answer:
         stdin = b""
         if command != "VERSION":
             answer = failure(error, NEWEST)
-            _log_refusal(command, stdin, answer)
+            _log_refusal(environ, stdin, answer)
             return answer
     answer = dispatch(environ, stdin, KumaCni(_fetch_pod, PluginLog, _records))
     if answer.refused:
-        _log_refusal(command, stdin, answer)
+        _log_refusal(environ, stdin, answer)
     return answer
 
 
@@ -102,17 +102,27 @@ def _records(folder: str) -> Records:
     return Records(folder)
 
 
-def _log_refusal(verb: str, stdin: bytes, answer: Answer) -> None:
+def _log_refusal(environ: Mapping[str, str], stdin: bytes, answer: Answer) -> None:
     """Log a request that never came to the plugin's verbs, which log for themselves."""
     from kuma_cni.plugin.log import PluginLog
+    from kuma_cni.pod.identity import pod_identity
     from kuma_cni.spec.netconf import Netconf, read_netconf
     from kuma_cni.spec.problem import CniError
+    from kuma_cni.spec.request import read_args
 
     try:
         netconf = read_netconf(stdin)
     except CniError:
         netconf = Netconf()
-    PluginLog(netconf).error("refused", verb=verb[:40], error=answer.output.strip())
+    identity = pod_identity(read_args(environ.get("CNI_ARGS", "")))
+    PluginLog(netconf).error(
+        "refused",
+        verb=environ.get("CNI_COMMAND", "")[:40],
+        pod=identity.name,
+        namespace=identity.namespace,
+        container=environ.get("CNI_CONTAINERID", "")[:12],
+        error=answer.output.strip(),
+    )
 
 
 def _fetch_pod(lookup: LookUp, netconf: Netconf) -> FetchedPod:
