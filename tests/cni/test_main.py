@@ -82,9 +82,9 @@ def test_what_happened_to_a_pod_can_be_read(caller: Caller, program: str) -> Non
         "info DEL shop/web released container=c0ffee",
         everything[3].partition(" ")[2],
     ]
-    assert "error play refused" in everything[3]
+    assert "error play shop/web refused" in everything[3]
     assert "CNI_COMMAND is not known" in everything[3]
-    assert say(caller, program, "logs", "web").stdout.count(b"\n") == 2
+    assert say(caller, program, "logs", "web").stdout.count(b"\n") == 3
     assert say(caller, program, "logs", "shop/db").stdout.count(b"\n") == 1
     assert say(caller, program, "logs", "bank/web").stdout == b""
     assert say(caller, program, "logs", "--since", "1h", "--tail=1").stdout.count(b"\n") == 1
