@@ -71,7 +71,8 @@ class PodNamespace:
 
     def _wrong(self, problem: ConfigError) -> CniError:
         msg = f"CNI_NETNS {self._path[:200]!r} is not a network namespace"
-        return CniError(INVALID_NETNS, msg, problem.violations[0].wrong)
+        wrong = problem.violations[0].wrong  # which says what ``msg`` says, then why
+        return CniError(INVALID_NETNS, msg, wrong.partition(": ")[2])
 
     def __enter__(self) -> Self:
         """Move this thread there; CniError 8 for a file that is no network namespace."""
