@@ -238,6 +238,16 @@ def test_without_an_answer_the_pod_does_not_start(tmp_path: Path) -> None:
     assert caught.value.code == TRY_AGAIN_LATER
 
 
+@pytest.mark.parametrize("netns", ["", "/run/netns/gone", "/proc/self/ns/net"])
+def test_the_record_goes_at_the_end_whatever_became_of_the_namespace(
+    host: Host, tmp_path: Path, netns: str
+) -> None:
+    attached = Attached(tmp_path, host, None, Api(MESH_POD))
+    attached.add()
+    attached.plugin.delete(attached.request("DEL", netns=netns))
+    assert list((tmp_path / "state" / "net").iterdir()) == []
+
+
 def test_a_record_that_cannot_be_kept_fails_nobody(host: Host, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     attached = Attached(tmp_path, host, None, Api(MESH_POD))

@@ -176,8 +176,10 @@ class KumaCni:
             removed = remove(request)
         except (CniError, KumaNetError, OSError) as problem:
             return "warning", "not removed", {"error": str(problem)}
-        if isinstance(found, LookUp):
-            self._records_of(request.netconf).drop(request.container_id, request.ifname)
+        finally:
+            # Also where the namespace is gone already, after a reboot say: nobody asks again.
+            if isinstance(found, LookUp):
+                self._records_of(request.netconf).drop(request.container_id, request.ifname)
         return "info" if removed else "debug", "released", {"removed": "; ".join(removed)}
 
     def _gc(self, request: Request) -> Told:
