@@ -47,15 +47,10 @@ class Facts(Record):
 
 def default_entry(facts: Facts) -> Content:
     """Return the entry where nobody hands one over."""
-    kubernetes = {
-        "kubeconfig": facts.kubeconfig,
-        "exclude_namespaces": list(facts.exclude_namespaces),
-        "cni_bin_dir": facts.bin_dir,
-    }
+    kubernetes = {"kubeconfig": facts.kubeconfig, "cni_bin_dir": facts.bin_dir}
     entry = {
         "name": PLUGIN,
         "type": PLUGIN,
-        "log_level": facts.log_level,
         "kubernetes": {key: value for key, value in kubernetes.items() if value},
     }
     return _completed(entry, facts)
@@ -95,11 +90,17 @@ def _filled(value: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
 
 def _completed(entry: Mapping[str, Any], facts: Facts) -> Content:
     """Add what is not said; what is said counts."""
-    ours = {"log_file": facts.log_file, "log_socket": facts.log_socket}
+    ours = {
+        "log_level": facts.log_level,
+        "log_file": facts.log_file,
+        "log_socket": facts.log_socket,
+    }
     if facts.state_dir:
         ours["state_dir"] = facts.state_dir
     added = {key: text for key, text in ours.items() if key not in entry}
     kubernetes = dict(entry.get("kubernetes", {}))
+    if facts.exclude_namespaces:
+        kubernetes.setdefault("exclude_namespaces", list(facts.exclude_namespaces))
     if facts.namespace:
         kubernetes.setdefault("namespace", facts.namespace)
     capabilities = CAPABILITIES | entry.get("capabilities", {})

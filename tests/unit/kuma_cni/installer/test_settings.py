@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kuma_cni.conflist.network import written
@@ -63,8 +65,28 @@ def test_what_kumas_chart_sets_is_understood() -> None:
     assert (wish.chained, wish.conf_name) == (False, "kuma-cni.conf")
     assert wish.entry["kubernetes"] == {
         "kubeconfig": "/etc/cni/multus/net.d/ZZZ-kuma-cni-kubeconfig",
+        "exclude_namespaces": ["kube-system"],
         "namespace": "kuma-system",
     }
+
+
+def test_what_the_given_entry_does_not_say_the_variables_say() -> None:
+    said = {"CNI_LOG_LEVEL": "debug", "KUMA_CNI_EXCLUDE_NAMESPACES": "kube-system,ops"}
+    bare = {"CNI_NETWORK_CONFIG": '{"type": "kuma-cni"}'}
+    entry = load(said | bare).entry()
+    assert (entry["log_level"], entry["kubernetes"]["exclude_namespaces"]) == (
+        "debug",
+        ["kube-system", "ops"],
+    )
+    full = '{"type": "kuma-cni", "log_level": "warn", "kubernetes": {"exclude_namespaces": []}}'
+    entry = load(said | {"CNI_NETWORK_CONFIG": full}).entry()
+    assert (entry["log_level"], entry["kubernetes"]["exclude_namespaces"]) == ("warn", [])
+
+
+def test_the_entry_in_our_manifests_leaves_everything_to_variables() -> None:
+    text = (Path(__file__).parents[4] / "deploy/base/network.json").read_text()
+    said = load({"CNI_NETWORK_CONFIG": text, "CNI_LOG_LEVEL": "debug"}).entry()
+    assert said["log_level"] == "debug"
 
 
 WRONG = [
