@@ -129,10 +129,13 @@ def test_calls_that_are_under_way_are_waited_for(node: Node) -> None:
 def test_nothing_but_records_goes_from_the_folder_of_records(node: Node) -> None:
     place = place_of(node)
     install(place)
-    Records(str(node.root / "state")).put("container", "eth0", {"key": "text"})
+    for network in ("state", "state/net"):
+        Records(f"{node.root}/{network}").put("container", "eth0", {"key": "text"})
     (node.root / "state" / "somebody else's").write_text("")
+    (node.root / "state" / "empty").mkdir(mode=0o755)
     place.remove(lambda _: None)
-    assert [path.name for path in (node.root / "state").iterdir()] == ["somebody else's"]
+    left = sorted(path.name for path in (node.root / "state").iterdir())
+    assert left == ["empty", "somebody else's"]
 
 
 def test_a_part_that_cannot_go_is_told_and_the_others_go(node: Node) -> None:

@@ -7,6 +7,7 @@ are under way, then executable, kubeconfig, records.
 
 from __future__ import annotations
 
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ YOUNG: Final = 1.0
 """Seconds for which a file that makes no sense may still be in the writing."""
 LONGEST_GRACE: Final = 30.0
 """Seconds to wait for plugins that we see running, before the executable goes all the same."""
+ALONE: Final = 0o700
+"""The mode of folders that the plugin makes for records."""
 _GLANCE: Final = 0.05
 
 
@@ -162,12 +165,18 @@ def _drop_records(state: Path) -> list[Path]:
     """
     dropped = []
     below = sorted(state.iterdir()) if state.is_dir() else []
-    for folder in (*[path for path in below if path.is_dir() and not path.is_symlink()], state):
+    for folder in (*[path for path in below if _is_of_records(path)], state):
         Records(str(folder)).keep_only(())
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
             dropped.append(folder)
     return dropped
+
+
+def _is_of_records(path: Path) -> bool:
+    """Whether a folder may be a network's: they are made for root alone."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == ALONE
 
 
 def put_back_late_words(folder: Folder, files: Mapping[str, bytes]) -> bool:
