@@ -16,7 +16,8 @@ For the CNI plugin:
 ``injected``            what injectors write into a pod: annotations of both generations
 ``attaching``, ``cases_plugin``  called in the test's own process; what pods' packets do then
 ``cni``, ``users``          called as a program; pods with users of their own
-``node``, ``cgroup``        a machine that runs containers, with processes and a cgroup of its own
+``enclosed``, ``cgroup``    a machine with process numbers and cgroups of its own
+``node``                such a one that runs containers
 ``containerd``, ``podman``  real runtimes on it; ``archive``: an image for them,
                         as a ``docker_archive``
 ``kubelet``, ``cri``        pods by containerd, as a kubelet makes them

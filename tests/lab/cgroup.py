@@ -24,39 +24,44 @@ from lab.building import MissingProgram
 from lab.processes import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _numbers = itertools.count(1)
 
 
 class Cgroup:
-    """A cgroup below the root of the version 2 hierarchy, and the janitor that removes it."""
+    """A cgroup below the root of hierarchies, and the janitor that removes it.
 
-    def __init__(self) -> None:
-        """Make it, empty; raises MissingProgram."""
-        self.path = hierarchy() / f"kuma-net-lab-{os.getpid()}-{next(_numbers)}"
+    ``paths`` has it in each; the first is where processes join.
+    """
+
+    def __init__(self, *hierarchies: Path) -> None:
+        """Make it, empty, by default in that of version 2 alone; raises MissingProgram."""
+        self.name = f"kuma-net-lab-{os.getpid()}-{next(_numbers)}"
+        self.paths = [one / self.name for one in hierarchies or (hierarchy(),)]
         # The janitor comes first, lest a kill between the two leave a cgroup behind.
-        self._janitor = _fork_janitor(self.path)
+        self._janitor = _fork_janitor(self.paths)
         try:
-            self.path.mkdir()
+            for path in self.paths:
+                path.mkdir()
         except OSError as error:
-            self._dismiss()
+            self.remove()
             raise MissingProgram(f"cannot make a cgroup: {error}") from error
 
     def join(self) -> None:
         """Move this process, with the children it will have, into the cgroup."""
-        (self.path / "cgroup.procs").write_text("0", encoding="ascii")
+        (self.paths[0] / "cgroup.procs").write_text("0", encoding="ascii")
 
     def leave_the_root(self) -> None:
         """Move to a leaf: a cgroup with processes cannot hand controllers down (cgroups(7))."""
-        leaf = self.path / "lab"
+        leaf = self.paths[0] / "lab"
         leaf.mkdir()
         (leaf / "cgroup.procs").write_text("0", encoding="ascii")
 
     def remove(self) -> None:
         """Remove the tree, whose processes have been killed, and dismiss the janitor."""
         if self._janitor:
-            remove_tree(self.path)
+            _remove_trees(self.paths)
             self._dismiss()
 
     def _dismiss(self) -> None:
@@ -75,9 +80,13 @@ def hierarchy() -> Path:
     raise MissingProgram("no cgroup2 file system is mounted on this machine")
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a cgroup and all below; raises TimeoutError if a process stays in one of them."""
+def _remove_trees(paths: Iterable[Path]) -> None:
+    """Remove cgroups and all below; raises TimeoutError if a process stays in one of them."""
+    for path in paths:
+        _remove_tree(path)
 
+
+def _remove_tree(path: Path) -> None:
     def gone() -> bool:
         for folder in _bottom_up(path):
             try:
@@ -97,7 +106,7 @@ def _bottom_up(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _fork_janitor(path: Path) -> int:
+def _fork_janitor(paths: Iterable[Path]) -> int:
     """Fork a process that removes the cgroup when this one has ended, be it by SIGKILL."""
     parent = os.getpid()
     employer = os.pidfd_open(parent)
@@ -106,12 +115,12 @@ def _fork_janitor(path: Path) -> int:
         os.close(employer)
         return pid
     try:
-        _wait_and_remove(employer, path)
+        _wait_and_remove(employer, paths)
     finally:
         os._exit(0)
 
 
-def _wait_and_remove(employer: int, path: Path) -> None:
+def _wait_and_remove(employer: int, paths: Iterable[Path]) -> None:
     """Be the janitor, in a session of its own: an interrupt at the terminal is not for it."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -123,4 +132,4 @@ def _wait_and_remove(employer: int, path: Path) -> None:
     os.dup2(employer, 3)
     os.closerange(4, os.sysconf("SC_OPEN_MAX"))
     select.select([3], [], [])
-    remove_tree(path)
+    _remove_trees(paths)

@@ -5,13 +5,9 @@
     node   cni0 10.77.0.1 fd77::1  (bridge)  ---  eth0 10.77.0.2 fd77::2   a pod
            lo   answers for "world", "office", ...                        (as many as one likes)
 
-It is a ``Host`` (own network, /run and /etc) with more of its own: process numbers, a cgroup,
-/var, /opt and /dev/shm.  So a runtime finds the paths it is built with (/opt/cni/bin,
-/etc/cni/net.d, /var/lib/cni), writes them, and the machine's stay as they are.
-
-Process numbers of its own are what ends everything: runtimes detach their children on purpose
-(containerd's shims, podman's conmon), and the kernel kills all of a process namespace when its
-first process ends.  That one is the agent, and it dies with the test.
+It is a ``Host`` (own network, /run and /etc) with more of its own: process numbers and a cgroup
+(``lab.enclosed``), /var, /opt and /dev/shm.  So a runtime finds the paths it is built with
+(/opt/cni/bin, /etc/cni/net.d, /var/lib/cni), writes them, and the machine's stay as they are.
 """
 
 from __future__ import annotations
@@ -29,16 +25,11 @@ from pyroute2 import IPRoute
 from lab import witness
 from lab.building import MissingProgram
 from lab.cgroup import Cgroup
-from lab.host import Host, settle, write_here
+from lab.enclosed import Enclosed, enter_numbers
+from lab.host import settle, write_here
 from lab.rows import rules_here
 from lab.servers import Door, open_doors
-from lab.system import (
-    CLONE_NEWCGROUP,
-    CLONE_NEWPID,
-    mount,
-    unshare,
-    wish_death_of_orphan,
-)
+from lab.system import CLONE_NEWCGROUP, mount
 from lab.topology import ANSWERED, answer_for
 
 if TYPE_CHECKING:
@@ -52,7 +43,7 @@ KEPT_BY_RUNTIMES = ("/opt/cni", "/var/lib/cni", "/var/lib/containers", "/var/log
 """What the machine's own runtimes and plugins may have left; a node of the lab begins empty."""
 
 
-class Node(Host):
+class Node(Enclosed):
     """A machine that runs containers; ``programs`` are links in its plugin folder.
 
     Raises MissingProgram where there are no reference plugins, or no cgroups to be written.
@@ -65,18 +56,13 @@ class Node(Host):
                 "there are no reference plugins (package containernetworking-plugins)"
             )
         self._doors: set[Door] = set()
-        self._cgroup = Cgroup()
+        cgroup = Cgroup()
+        super().__init__(name, cgroup, partial(_settle, cgroup))
         try:
-            super().__init__(name, partial(_settle, self._cgroup))
             self.call(_furnish, {name: str(path) for name, path in programs.items()})
         except BaseException:
             self.stop()
             raise
-
-    def stop(self) -> None:
-        """End it with all its processes; afterwards nothing is left of it."""
-        super().stop()
-        self._cgroup.remove()
 
     def listen(self, doors: Iterable[Door]) -> None:
         """Serve the doors that are not served yet."""
@@ -114,20 +100,8 @@ def _settle(cgroup: Cgroup) -> None:
     """Enter the namespaces; return in the first process of the new process namespace."""
     settle()
     cgroup.join()
-    unshare(CLONE_NEWPID | CLONE_NEWCGROUP)
+    enter_numbers(CLONE_NEWCGROUP)
     cgroup.leave_the_root()
-    told, tell = os.pipe()
-    first = os.fork()
-    if first:
-        os.close(told)
-        # Our parent's signal ends us, ours ends the first process, the kernel all the others.
-        os.write(tell, b"!")
-        os.close(tell)
-        os.waitpid(first, 0)
-        os._exit(0)
-    os.close(tell)
-    wish_death_of_orphan(told)
-    mount("proc", "/proc", "proc")
     mount("lab-cgroup", "/sys/fs/cgroup", "cgroup2")
 
 

@@ -10,14 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the children of a process, their children, and so on."""
+def children(pid: int) -> list[int]:
+    """Return the children of a process; none of one that has ended."""
     try:
         listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):
         return []
-    children = [int(word) for word in listed.split()]
-    return children + [below for child in children for below in descendants(child)]
+    return [int(word) for word in listed.split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, their children, and so on."""
+    found = children(pid)
+    return found + [below for child in found for below in descendants(child)]
 
 
 def running(pids: Iterable[int]) -> list[int]:

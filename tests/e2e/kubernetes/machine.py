@@ -4,37 +4,26 @@ A node starts dozens of processes that leave their parents on purpose (a contain
 containerd) and writes where every node does: ``/etc/cni/net.d``, ``/opt/cni/bin``, ``/var/lib``.
 So this host has, beyond network, ``/run`` and ``/etc``, its own ``/var/log``, ``/var/lib`` and
 ``/opt``, in memory; of the latter two it sees what the real ones hold, through links, but cannot
-write it.  And it has a PID namespace: what ends with process 1 ends for certain.
+write it.
 
-Three processes stand behind it.  The janitor is the one that the tests forked; it waits for the
-signal that the kernel sends when they end, however they do, then kills process 1, waits until the
-namespace is empty and removes the control groups, the only thing a namespace does not take along.
-Process 1 reaps.  The third one answers calls.
+Three processes stand behind it.  The first waits outside for process 1 and dies with the tests
+(``lab.enclosed``), process 1 reaps, the third one answers calls.  There is a control group in each
+hierarchy of the machine: a kubelet asks for more of them than other runtimes.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from lab.host import Host, settle
-from lab.processes import eventually
-from lab.system import (
-    CLONE_NEWNS,
-    CLONE_NEWPID,
-    MS_BIND,
-    MS_PRIVATE,
-    MS_RDONLY,
-    MS_REC,
-    MS_REMOUNT,
-    mount,
-    unshare,
-    wish_death,
-)
+from lab.cgroup import Cgroup
+from lab.enclosed import Enclosed, enter_numbers
+from lab.host import settle
+from lab.system import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, mount
 
 MS_SHARED = 1 << 20
 """include/uapi/linux/mount.h."""
@@ -43,22 +32,16 @@ OWN = ("/var/lib", "/opt")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-class Machine(Host):
+class Machine(Enclosed):
     """A host of the lab whose processes, folders and control groups end with it."""
 
     def __init__(self, name: str) -> None:
-        """Make the namespaces and furnish them; raises CallError."""
-        super().__init__(name, _settle)
-        self.cgroup = _cgroup(self.pid)
-        self.call(_make_groups, self.cgroup)
-
-    def kill(self) -> None:
-        """End the machine; when this returns no process and no control group of it is left."""
-        if self._alive:
-            self._alive = False
-            os.kill(self.pid, signal.SIGTERM)
-            os.waitpid(self.pid, 0)
-            self._pipe.close()
+        """Make the namespaces and furnish them; raises CallError, MissingProgram."""
+        cgroup = Cgroup(*_hierarchies())
+        for group in cgroup.paths:
+            _make_fit(group)
+        self.cgroup = f"/{cgroup.name}"
+        super().__init__(name, cgroup, partial(_settle, cgroup))
 
     def start(self, name: str, argv: tuple[str, ...], path: str = "") -> None:
         """Start a program that stays, its words in ``/var/log/NAME.log``; ``path`` goes first."""
@@ -73,60 +56,15 @@ class Machine(Host):
         return self.call(_ended)
 
 
-def _cgroup(janitor: int) -> str:
-    return f"/kuma-net-{janitor}"
-
-
-def _settle() -> None:
-    """Become janitor and process 1; the third process furnishes the machine and returns."""
-    waited = {signal.SIGTERM, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-    parent = os.getppid()
-    wish_death(signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)
-    unshare(CLONE_NEWNS | CLONE_NEWPID)
-    first = os.fork()
-    if first:
-        _keep_clean(first, waited)
-    wish_death(signal.SIGKILL)
-    mount("none", "/", "none", MS_REC | MS_PRIVATE)
-    mount("proc", "/proc", "proc")
+def _settle(cgroup: Cgroup) -> None:
+    """Become process 1; another process furnishes the machine and returns."""
+    settle()
+    cgroup.leave_the_root()  # and who sees the group gone knows that all processes are
+    enter_numbers()
     working = os.fork()
     if working:
         _reap(working)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, waited)
     _furnish()
-
-
-def _keep_clean(first: int, waited: set[signal.Signals]) -> NoReturn:
-    """Be the janitor: wait for the end of process 1 or of the tests, then clean up."""
-    try:
-        if signal.sigwait(waited) == signal.SIGTERM:
-            os.kill(first, signal.SIGKILL)
-        os.waitpid(first, 0)
-        for hierarchy in (CGROUPS, *CGROUPS.iterdir()):
-            _remove(Path(f"{hierarchy}{_cgroup(os.getpid())}"))
-    finally:
-        os._exit(0)
-
-
-def _remove(group: Path) -> None:
-    """Remove a control group with those below it, once the last process of each has ended."""
-    below = [path for path in group.iterdir() if path.is_dir()] if group.is_dir() else []
-    for path in below:
-        _remove(path)
-    eventually(lambda: _is_gone(group), 5.0)
-
-
-def _is_gone(group: Path) -> bool:
-    try:
-        group.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 def _reap(working: int) -> NoReturn:
@@ -139,7 +77,6 @@ def _reap(working: int) -> NoReturn:
 
 
 def _furnish() -> None:
-    settle()
     for name in OWN:
         _own(name)
     _put_memory("/var/log")
@@ -162,21 +99,29 @@ def _put_memory(name: str) -> None:
     mount("lab", name, "tmpfs", options="mode=0755,size=4g")
 
 
-# --- in the machine ------------------------------------------------------------------------------
+# --- its control groups --------------------------------------------------------------------------
 
 
-def _make_groups(name: str) -> None:
-    """Make a control group in each hierarchy, for a kubelet to find: version 1, 2 or both."""
-    for hierarchy in (CGROUPS, *CGROUPS.iterdir()):
-        if not (hierarchy / "cgroup.procs").exists() or hierarchy.is_symlink():
-            continue
-        group = Path(f"{hierarchy}{name}")
-        group.mkdir()
-        for file in ("cpuset.cpus", "cpuset.mems"):
-            # Version 1 begins with none; no process may enter then (cpuset(7)).
-            if (group / file).exists() and not (group / file).read_text(encoding="ascii").strip():
-                (group / file).write_bytes((hierarchy / file).read_bytes())
-    if (CGROUPS / "cgroup.controllers").exists():
+def _hierarchies() -> list[Path]:
+    """Return where hierarchies are mounted, for a kubelet to find: version 1, 2 or both.
+
+    That of cpusets comes last: no process may enter a new group of it, and we enter the first.
+    """
+    found = [
+        hierarchy
+        for hierarchy in (CGROUPS, *CGROUPS.iterdir())
+        if (hierarchy / "cgroup.procs").exists() and not hierarchy.is_symlink()
+    ]
+    return sorted(found, key=lambda hierarchy: "cpuset" in hierarchy.name)
+
+
+def _make_fit(group: Path) -> None:
+    """Let a control group be entered and have groups below it."""
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        # Version 1 begins with none; no process may enter then (cpuset(7)).
+        if (group / file).exists() and not (group / file).read_text(encoding="ascii").strip():
+            (group / file).write_bytes((group.parent / file).read_bytes())
+    if group.parent == CGROUPS and (CGROUPS / "cgroup.controllers").exists():
         _hand_down(CGROUPS)
 
 
@@ -185,6 +130,9 @@ def _hand_down(hierarchy: Path) -> None:
     for controller in (hierarchy / "cgroup.controllers").read_text(encoding="ascii").split():
         with suppress(OSError):
             (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+
+
+# --- in the machine ------------------------------------------------------------------------------
 
 
 _programs: dict[str, subprocess.Popen[bytes]] = {}
