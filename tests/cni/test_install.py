@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -175,6 +176,18 @@ def test_the_executable_is_put_back(calico: Node) -> None:
         assert (calico.bin / "kuma-cni").stat().st_mode & 0o777 == 0o755
 
 
+def test_the_folder_beside_the_launcher_is_put_back_at_once(calico: Node) -> None:
+    calico.environ["REFRESH_SA_TOKEN_INTERVAL"] = "3600"  # noqa: S105 - seconds
+    name = "kuma-cni-0123456789abcdef"
+    calico.put_program(b"\x7fELF\0" + name.encode())
+    (calico.image / name).mkdir()
+    (calico.image / name / "start").write_bytes(b"code")
+    with Installer(calico) as installer:
+        installer.until("ready")
+        shutil.rmtree(calico.bin / name)
+        assert eventually((calico.bin / name / "start").exists)
+
+
 def test_the_second_folder_is_taken_where_the_first_cannot_be_written_to(calico: Node) -> None:
     second = calico.root / "secondary"
     second.mkdir()
@@ -217,6 +230,16 @@ def test_a_rotated_token_is_in_the_kubeconfig_at_once(calico: Node) -> None:
             if one["type"] == "kuma-cni"
         ]
         assert entry["kubernetes"]["kubeconfig"] == "/etc/cni/net.d/ZZZ-kuma-cni-kubeconfig"
+
+
+def test_a_list_with_the_token_in_it_is_for_root_alone(calico: Node) -> None:
+    calico.rotate("first")
+    (calico.net / CALICO).chmod(0o644)
+    entry = {"type": "kuma-cni", "token": "__SERVICEACCOUNT_TOKEN__"}
+    with Installer(calico, CNI_NETWORK_CONFIG=json.dumps(entry)) as installer:
+        installer.until("ready")
+        assert '"token": "first"' in (calico.net / CALICO).read_text()
+        assert (calico.net / CALICO).stat().st_mode & 0o777 == 0o600
 
 
 def test_without_a_token_the_plugin_is_installed_all_the_same(calico: Node) -> None:

@@ -10,6 +10,7 @@ from kuma_net.host import loopback
 from kuma_net.host.netlink_socket import ROUTE, NetlinkSocket
 from lab.agent import CallError
 from lab.host import Host
+from lab.processes import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,7 +94,8 @@ def test_only_an_address_that_leads_somewhere_counts_as_ipv6(host: Host) -> None
     assert not host.call(loopback.has_ipv6_address)
     for end in ("near", "far"):
         host.run(["ip", "link", "set", end, "up"])
-    assert host.call(loopback.has_ipv6_address), "a link-local address counts"
+    found = eventually(lambda: bool(host.call(loopback.has_ipv6_address)))
+    assert found, "a link-local address counts, once the link has it"
 
 
 def test_where_ipv6_is_switched_off_that_is_the_reason_told(host: Host) -> None:

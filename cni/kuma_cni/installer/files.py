@@ -49,9 +49,13 @@ _ASIDE: Final = (KEPT, RENAMED)
 class Folder:
     """An open folder, locked against other installers; use it in a ``with`` statement."""
 
-    def __init__(self, path: str) -> None:
-        """Open the folder and wait for others; raises HostError."""
+    def __init__(self, path: str, *, private: bool = False) -> None:
+        """Open the folder and wait for others; raises HostError.
+
+        ``private``: what is written is for its owner alone, whatever the file ``like`` allows.
+        """
         self.path = path
+        self._private = private
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as problem:
@@ -187,7 +191,8 @@ class Folder:
             return
         with suppress(PermissionError):  # an installer without CAP_CHOWN is root all the same
             os.fchown(descriptor, known.st_uid, known.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(known.st_mode))
+        mode = stat.S_IMODE(known.st_mode)
+        os.fchmod(descriptor, mode & 0o700 if self._private else mode)
 
     def _keep(self, name: str) -> None:
         unfinished = self._unfinished()

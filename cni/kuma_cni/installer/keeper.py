@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kuma_cni.conflist.culprit import find_culprit
-from kuma_cni.conflist.network import PLUGIN, read_network
+from kuma_cni.conflist.network import read_network
 from kuma_cni.conflist.steps import apply
 from kuma_cni.installer.watch import Changes
 from kuma_net.errors import HostError
@@ -34,6 +34,7 @@ PEACE: Final = 60.0
 RETRY: Final = 1.0
 """Seconds after which what the machine refused is tried again, doubled each time."""
 SOON: Final = 0.2
+_START: Final = "start"
 
 
 class Keeper:
@@ -48,7 +49,7 @@ class Keeper:
         self._log = log
         self._counts = counts
         self._changes = Changes(loop, self.look)
-        self._reasons: dict[str, str] = {"configuration": "nothing was looked at yet"}
+        self._reasons: dict[str, str] = {_START: "nothing was looked at yet"}
         self._again: Timer | None = None
         self._failures = 0
         self._files: Mapping[str, bytes] = {}
@@ -80,6 +81,7 @@ class Keeper:
         if self._again is not None:
             self._again.cancel()
             self._again = None
+        self._reasons.pop(_START, None)
         self._guard("executable", self._keep_executable)
         self._guard("kubeconfig", self._keep_kubeconfig)
         if not self._reasons.get("executable"):
@@ -203,5 +205,6 @@ class Keeper:
         paths = [f"{settings.mounted_net_dir}/"]
         if settings.api_host:
             paths += [settings.token_file, settings.ca_file]
-        paths += [f"{folder}/{PLUGIN}" for folder in settings.mounted_bin_dirs]
+        # Whole, for the bundle's folder beside the launcher: without it every pod fails.
+        paths += [f"{folder}/" for folder in settings.mounted_bin_dirs]
         self._changes.watch(paths, settings.interval, settings.refresh)

@@ -94,7 +94,7 @@ class Place:
             return found
 
     def _open(self) -> Folder:
-        return Folder(self.settings.mounted_net_dir)
+        return Folder(self.settings.mounted_net_dir, private=TOKEN in self.settings.network_config)
 
     def _found(self, folder: Folder, *, exact: bool) -> Found:
         with as_host_error(folder.path):

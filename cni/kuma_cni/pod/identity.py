@@ -15,7 +15,6 @@ class PodIdentity(Record):
     namespace: str = ""
     name: str = ""
     uid: str = ""
-    container_id: str = ""
 
     def __str__(self) -> str:
         """``namespace/name``."""
@@ -28,5 +27,4 @@ def pod_identity(args: Mapping[str, str]) -> PodIdentity:
         args.get("K8S_POD_NAMESPACE", ""),
         args.get("K8S_POD_NAME", ""),
         args.get("K8S_POD_UID", ""),
-        args.get("K8S_POD_INFRA_CONTAINER_ID", ""),
     )

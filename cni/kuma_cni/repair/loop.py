@@ -101,7 +101,7 @@ class Repair:
         self._child: Child | None = None
         self._timer: Timer | None = None
         self._again = False
-        self._blind = False
+        self._blind = ""
         self._troubles: dict[str, _Trouble] = {}
         self._proofs: dict[str, tuple[str, float]] = {}
         self._seen: list[Finding] = []
@@ -182,13 +182,14 @@ class Repair:
         self._child = None
         if wrong:
             self._counts.rounds_failed += 1
-            self._log.error("cannot look for pods", error=wrong)
+            if wrong != self._blind:
+                self._log.error("cannot look for pods", error=wrong)
         else:
             self._counts.rounds_done += 1
             self._sum_up()
             if self._blind:
                 self._log.info("looking for pods again", pods=len(self._seen))
-        self._blind = bool(wrong)
+        self._blind = wrong
         pause = 0.0 if self._again else self._settings.interval
         self._again = False
         self._next_at(self._loop.now() + pause)

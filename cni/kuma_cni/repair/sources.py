@@ -89,7 +89,7 @@ def _by_runtime(settings: RepairSettings) -> Known:
     pods = [
         Pod(
             sandbox.id,
-            PodIdentity(sandbox.namespace, sandbox.name, sandbox.uid, sandbox.id),
+            PodIdentity(sandbox.namespace, sandbox.name, sandbox.uid),
             sandbox.annotations or None,
         )
         for sandbox in runtime.sandboxes()

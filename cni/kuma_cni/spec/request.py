@@ -38,7 +38,6 @@ class Request(Record):
     netns: str = ""
     ifname: str = ""
     args: Mapping[str, str] = {}
-    path: tuple[str, ...] = ()
     may_be_own: bool = False
     netconf: Netconf = Netconf()
 
@@ -65,7 +64,6 @@ def read_request(environ: Mapping[str, str], stdin: bytes) -> Request:
         netns=environ.get("CNI_NETNS", ""),
         ifname=environ.get("CNI_IFNAME", ""),
         args=read_args(environ.get("CNI_ARGS", "")),
-        path=tuple([folder for folder in environ.get("CNI_PATH", "").split(":") if folder]),
         may_be_own=environ.get("CNI_NETNS_OVERRIDE", "").upper() in {"1", "TRUE"},
         netconf=netconf,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import socket
+import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +24,8 @@ def test_an_operators_word_is_taken_as_it_is() -> None:
 def test_the_usual_places_are_looked_at_under_a_prefix(tmp_path: Path, usual: str) -> None:
     place = tmp_path / usual.lstrip("/")
     place.parent.mkdir(parents=True)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(place))
-        assert socket_path("", str(tmp_path)) == str(place)
+    os.mknod(place, stat.S_IFSOCK)  # bind(2) takes a hundred letters, and this path has more
+    assert socket_path("", str(tmp_path)) == str(place)
 
 
 def test_what_is_no_socket_is_passed_over(tmp_path: Path) -> None:

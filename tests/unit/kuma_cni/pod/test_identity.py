@@ -13,7 +13,7 @@ def test_a_pod_is_known_by_the_keys_of_kubernetes() -> None:
         "K8S_POD_INFRA_CONTAINER_ID": "abc",
         "K8S_POD_NAMESPACE": "demo",
     }
-    assert pod_identity(args) == PodIdentity("demo", "web-0", "u-1", "abc")
+    assert pod_identity(args) == PodIdentity("demo", "web-0", "u-1")
     assert str(pod_identity(args)) == "demo/web-0"
 
 

@@ -40,7 +40,6 @@ def test_every_verb_is_read(verb: str) -> None:
         netns="/run/netns/x",
         ifname="eth0",
         args={"A": "1"},
-        path=("/opt/cni/bin", "/usr/lib/cni"),
         may_be_own=True,
         netconf=Netconf(cni_version="1.1.0", name="net"),
     )
