@@ -184,6 +184,7 @@ def test_the_folder_beside_the_launcher_is_put_back_at_once(calico: Node) -> Non
     (calico.image / name / "start").write_bytes(b"code")
     with Installer(calico) as installer:
         installer.until("ready")
+        assert eventually(installer.is_quiet)
         shutil.rmtree(calico.bin / name)
         assert eventually((calico.bin / name / "start").exists)
 
