@@ -203,6 +203,19 @@ def test_hooks_stay_where_they_are_when_rules_are_exchanged(host: Host) -> None:
     assert handles(host) == {name: before[name] for name in ("nat_prerouting", "nat_output")}
 
 
+def test_maps_stay_with_the_chains_they_lead_to_when_rules_are_exchanged(host: Host) -> None:
+    def marks() -> list[str]:
+        lines = nft(host, "-a", "list", "table", "inet", TABLE).splitlines()
+        return [line for line in lines if line.startswith(("\tmap ", f"\tchain {ONE}"))]
+
+    host.call(apply, ruleset(), Features())
+    before = marks()
+    assert f"\tmap {ONE} {{" in "".join(before)
+    assert "handle" in "".join(before)
+    assert host.call(apply, ruleset(15002), Features()).changed
+    assert marks() == before
+
+
 def test_a_table_changed_by_somebody_is_told_and_mended(host: Host) -> None:
     host.call(apply, ruleset(), Features())
     nft(host, "add", "rule", "inet", TABLE, "nat_output", "limit rate 5/second counter accept")

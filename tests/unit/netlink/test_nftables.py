@@ -102,29 +102,60 @@ def test_a_table_is_made_from_the_outside_in() -> None:
     ]
 
 
+ONE, TWO = Chain("one", None), Chain("two", None)
+FULL = Table("inet", "kuma_net", "", (PORTS,), (WAYS,), (Chain("nat_output", NAT), ONE, TWO))
+
+
+def exchange(old: Table, new: Table) -> list[tuple[int, str]]:
+    """Return what turns one table into another, behind the removal of all rules."""
+    first, *rest = [(request.type, request.words()) for request in replace_table(old, new)]
+    assert first == (DELRULE, "the removal of all rules of table inet kuma_net")
+    return rest
+
+
 def test_a_table_replaced_in_place_keeps_its_hooks() -> None:
-    old = Table(
-        "inet",
-        "kuma_net",
-        "",
-        (PORTS,),
-        (WAYS,),
-        (Chain("nat_output", NAT), Chain("raw_output", RAW), Chain("one", None)),
-    )
-    new = table(
-        Chain("nat_output", NAT),
-        Chain("raw_output", RAW.replace(priority=-299)),
-        Chain("one", None),
-    )
-    requests = list(replace_table(old, new))
-    assert [(request.type, request.words()) for request in requests] == [
-        (DELRULE, "the removal of all rules of table inet kuma_net"),
+    old = FULL.replace(chains=(Chain("nat_output", NAT), Chain("raw_output", RAW), ONE))
+    changed = Chain("raw_output", RAW.replace(priority=-299))
+    assert exchange(old, table(Chain("nat_output", NAT), changed, ONE)) == [
         (DELSET, "the removal of set ports"),
         (DELSET, "the removal of map one"),
         (DELCHAIN, "the removal of chain raw_output"),
-        (DELCHAIN, "the removal of chain one"),
         (NEWCHAIN, "chain raw_output"),
+    ]
+
+
+def test_what_packets_look_up_stays_with_the_chains_it_leads_to() -> None:
+    third = Chain("three", None)
+    assert exchange(FULL, FULL) == []
+    assert exchange(FULL, FULL.replace(chains=(*FULL.chains, third))) == [(NEWCHAIN, "chain three")]
+    assert exchange(FULL.replace(chains=(*FULL.chains, third)), FULL) == [
+        (DELCHAIN, "the removal of chain three")
+    ]
+
+
+def test_a_set_or_map_that_changes_is_made_anew() -> None:
+    ports = PORTS.replace(elements=((b"\0\x50", b"\0\x50"),))
+    ways = WAYS.replace(elements=((b"\x02", Verdict("jump", "two")),))
+    assert exchange(FULL, FULL.replace(sets=(ports,), maps=(ways,))) == [
+        (DELSET, "the removal of set ports"),
+        (DELSET, "the removal of map one"),
+        (NEWSET, "set ports"),
+        (NEWSETELEM, "elements of set ports"),
+        (NEWSET, "map one"),
+        (NEWSETELEM, "elements of map one"),
+    ]
+
+
+def test_where_the_order_would_be_another_chains_and_their_map_are_made_anew() -> None:
+    other = FULL.replace(chains=(Chain("nat_output", NAT), TWO, ONE))
+    assert exchange(FULL, other) == [
+        (DELSET, "the removal of map one"),
+        (DELCHAIN, "the removal of chain one"),
+        (DELCHAIN, "the removal of chain two"),
+        (NEWCHAIN, "chain two"),
         (NEWCHAIN, "chain one"),
+        (NEWSET, "map one"),
+        (NEWSETELEM, "elements of map one"),
     ]
 
 
