@@ -153,7 +153,7 @@ def settled(listed: Rules) -> Rules:
 
 
 def _settle(run: Rules, rounds: int = ROUNDS) -> Rules:
-    apart = [row for rule in run for row in rows(rule, whole_boxes=True)]
+    apart = [row for rule in run for row in rows(rule)]
     for dimension in _DIMENSIONS:
         apart = _along(dimension, apart)
     joined = tuple(apart)

@@ -40,14 +40,9 @@ MULTIPORT_PLACES = 15
 PROTOCOLS = {proto.number: proto for proto in L4_PROTOS}
 
 
-def rows(rule: Rule, *, whole_boxes: bool = False) -> list[Rule]:
-    """Return the rows of a normal rule, outermost dimension first.
-
-    With ``whole_boxes`` what protocol, destination ports and owner say together stays in one
-    piece.
-    """
-    whole = whole_boxes and boxed(rule.matches) is not None
-    choices = [_choices(match, whole=whole) for match in rule.matches]
+def rows(rule: Rule) -> list[Rule]:
+    """Return the rows of a normal rule, outermost dimension first."""
+    choices = [_choices(match) for match in rule.matches]
     if all(len(alternatives) == 1 for alternatives in choices):
         joined = tuple(piece for alternatives in choices for piece in alternatives[0])
         return [rule if joined == rule.matches else rule.replace(matches=in_order(joined))]
@@ -57,17 +52,17 @@ def rows(rule: Rule, *, whole_boxes: bool = False) -> list[Rule]:
     ]
 
 
-def _choices(match: Match, *, whole: bool) -> list[Pieces]:
+def _choices(match: Match) -> list[Pieces]:
     """Return the alternatives a match stands for, each a few matches of one row."""
     match match:
         case Source(networks) | Destination(networks):
             kind = type(match)
             return [(kind((network,)),) for network in networks]
-        case SourcePort(ports) | DestinationPort(ports) if not whole:
+        case SourcePort(ports) | DestinationPort(ports):
             return [(type(match)(chunk),) for chunk in port_lists(ports)]
-        case OwnerUid(ids) | OwnerGid(ids) if not whole:
+        case OwnerUid(ids) | OwnerGid(ids):
             return [(type(match)(IdSet((interval,))),) for interval in ids]
-        case Exclusions(owner, boxes) if not whole:
+        case Exclusions(owner, boxes):
             return list(_rows_of_boxes(owner, boxes))
         case _:
             return [(match,)]

@@ -89,6 +89,17 @@ def test_contract_is_the_way_back_from_expand(ruleset: Ruleset) -> None:
     assert contract(expand(ruleset, V4), expand(ruleset, V6)) == form
 
 
+def test_exclusions_that_overlap_their_neighbours_are_found_however_they_were_cut() -> None:
+    narrow, wide = (6, 1000, 1000, 53, 53), (6, 0, 999, 0, 65535)
+    listed = [
+        Rule((exclusions("uid", boxes),), Return(), "w") for boxes in ([narrow], [wide, narrow])
+    ]
+    ruleset = Ruleset(BOTH_FAMILIES, (), (Chain("nat", "KUMA_MESH_ONE", tuple(listed)),))
+    form = canonical(ruleset)
+    assert contract(expand(ruleset, V4), expand(ruleset, V6)) == form
+    assert contract(expand(form, V4), expand(form, V6)) == form
+
+
 @few
 @given(rulesets(families=[(V4,), (V6,)]))
 def test_contract_is_the_way_back_for_one_family_alone(ruleset: Ruleset) -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from kuma_net.netfilter.matches import (
     CtState,
-    Destination,
     DestinationPort,
     Not,
     OwnerGid,
@@ -35,8 +34,8 @@ def networks(*texts: str) -> tuple[Network, ...]:
     return tuple(map(Network.parse, texts))
 
 
-def apart(*matches: Match, whole: bool = False) -> list[tuple[Match, ...]]:
-    return [row.matches for row in rows(Rule(matches, Return(), "w"), whole_boxes=whole)]
+def apart(*matches: Match) -> list[tuple[Match, ...]]:
+    return [row.matches for row in rows(Rule(matches, Return(), "w"))]
 
 
 @given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(sorted), max_size=60))
@@ -98,16 +97,6 @@ def test_boxes_become_protocol_ports_and_owner_with_the_ports_of_one_owner_toget
 def test_one_box_of_a_user_is_one_row() -> None:
     found = apart(CtState("NEW"), exclusions("uid", [(6, 1, 1, 22, 22)]))
     assert found == [(TCP, DestinationPort(PortSet.of(22)), OwnerUid(IdSet.of(1)), CtState("NEW"))]
-
-
-def test_boxes_stay_whole_on_demand() -> None:
-    box = exclusions("uid", [(6, 1, 1, 22, 22), (17, 1, 1, 22, 22)])
-    wide = Destination(networks("10.0.0.0/8", "192.168.0.0/16"))
-    assert apart(box, whole=True) == [(box,)]
-    assert len(apart(wide, box, whole=True)) == 2
-    users = OwnerUid(IdSet.of(1, 5))
-    assert apart(TCP, users, whole=True) == [(TCP, users)]
-    assert len(apart(users, whole=True)) == 2
 
 
 def test_a_plain_rule_is_seen_as_boxes() -> None:
