@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kuma_cni.cri.grpc import Channel
-from kuma_cni.cri.protobuf import Message, encode, encode_map
+from kuma_cni.cri.protobuf import Message, encode
 from kuma_cni.cri.runtime import NODE, SERVICE, Runtime
 from kuma_net.record import Record
 from lab.archive import IMAGE
 from lab.processes import eventually
+from lab.protobuf_maps import encode_map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from kuma_cni.cri.grpc import NOT_FOUND, GrpcError
-from kuma_cni.cri.protobuf import Message, encode, encode_map
+from kuma_cni.cri.protobuf import Message, encode
 from kuma_net.record import Record
 from lab.agent import Agent
+from lab.protobuf_maps import encode_map
 from lab.unix_server import Speaking, serving
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
     Value: TypeAlias = int | bool | str | bytes
@@ -62,11 +62,6 @@ def encode(fields: Iterable[tuple[int, Value]]) -> bytes:
             raw = value.encode() if isinstance(value, str) else value
             message += _varint(number << 3 | _LENGTH) + _varint(len(raw)) + raw
     return bytes(message)
-
-
-def encode_map(number: int, entries: Mapping[str, str]) -> list[tuple[int, bytes]]:
-    """Return the fields that a map of texts is."""
-    return [(number, encode([(1, key), (2, value)])) for key, value in entries.items()]
 
 
 def _varint(value: int) -> bytes:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kuma_cni.cri.protobuf import MOST_FIELDS, Malformed, Message, encode, encode_map
+from kuma_cni.cri.protobuf import MOST_FIELDS, Malformed, Message, encode
+from lab.protobuf_maps import encode_map
 
 NUMBERS = st.integers(1, 2**29 - 1)
 VALUES = st.one_of(st.integers(0, 2**64 - 1), st.text(), st.binary())

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from kuma_cni.cri.protobuf import Malformed, Message, encode, encode_map
+from kuma_cni.cri.protobuf import Malformed, Message, encode
 from kuma_cni.cri.runtime import NODE, Network, Sandbox, _network, _sandboxes
+from lab.protobuf_maps import encode_map
 
 NETNS = "/var/run/netns/cni-1"
 SPEC = {"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": NETNS}]}}
